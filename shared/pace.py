@@ -1,0 +1,174 @@
+"""The pace: when a message may leave, which tick is in charge, and the gate that holds everything back.
+
+One small document for all senders together. Pure functions over it; nothing here reads a clock.
+
+Telegram counts accepted messages in sliding windows of a second. Slots are (1 s + spread)/rate apart and a message leaves within
+half a spread of its slot, so rate + 1 messages always take longer than a second, whoever sends them.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.decision import Decision, unchanged
+from shared.pair import Record, replace
+
+PACE_ID = "pace"
+LONGEST_HOLD = timedelta(seconds=30)
+"""After a 429 everyone is held at most so long before a probe finds out whether it was the chat's flood or the bot's."""
+FIRST_BLOCK = timedelta(seconds=30)
+LONGEST_BLOCK = timedelta(minutes=15)
+PROBE_FOR = timedelta(seconds=60)
+"""How long the answer of a probe is waited for before another one goes."""
+CHANNELS_APART = timedelta(seconds=0.5)
+"""A pair's two messages keep this distance, so that they do not race for its document."""
+
+
+class Tempo(Record, frozen=True, kw_only=True):
+    """How fast, and how exactly, an engine sends. Seconds, except `rate` in messages per second."""
+
+    rate: float
+    spread: float
+    """All the distance allowed between a slot and the arrival at Telegram."""
+    lead: float
+    """From the reservation of a slot to the slot: time to publish, fan out and prepare."""
+    prepare: float
+    """How long before its slot a message reads its document and writes its start."""
+
+    @property
+    def step(self) -> timedelta:
+        """Between two slots."""
+        return timedelta(seconds=(1 + self.spread) / self.rate)
+
+    @property
+    def pairs_per_second(self) -> int:
+        """So many pairs fill one second; at least one."""
+        return max(1, int(self.rate) // 2)
+
+    def late(self, slot: datetime, now: datetime) -> bool:
+        """Whether a message for this slot may no longer leave."""
+        return now > slot + timedelta(seconds=self.spread / 2)
+
+
+class GateReason(StrEnum):
+    """What holds everything back."""
+
+    THROTTLED = "throttled"
+    BOT_UNUSABLE = "bot unusable"
+
+
+class Gate(Record, frozen=True, kw_only=True):
+    """Closed since, for this reason; at `blocked_until` a probe may go."""
+
+    reason: GateReason
+    since: datetime
+    blocked_until: datetime
+    block_seconds: float
+    detail: str
+
+
+class TickInCharge(Record, frozen=True, kw_only=True):
+    """The newest tick that found something to do. Ticks are compared by the time they were published, then by id."""
+
+    published_at: datetime
+    event_id: str
+
+    def newer_than(self, other: "TickInCharge | None") -> bool:
+        return other is None or (self.published_at, self.event_id) > (other.published_at, other.event_id)
+
+
+class Pace(Record, frozen=True, kw_only=True):
+    """The document all senders share."""
+
+    v: int = 1
+    next_slot: datetime | None = None
+    tick: TickInCharge | None = None
+    gate: Gate | None = None
+
+
+def reserve(pace: Pace, *, count: int, now: datetime, tempo: Tempo) -> Decision[Pace, tuple[datetime, ...]]:
+    """The next `count` slots, and the pace after them."""
+    earliest = now + timedelta(seconds=tempo.lead)
+    first = earliest if pace.next_slot is None else max(pace.next_slot, earliest)
+    slots = tuple(first + i * tempo.step for i in range(count))
+    return Decision(replace(pace, next_slot=first + count * tempo.step), slots)
+
+
+def reserve_pairs(
+    pace: Pace, *, opens: int, closeds: int, now: datetime, tempo: Tempo
+) -> Decision[Pace, tuple[tuple[datetime, ...], tuple[datetime, ...]]]:
+    """Slots for a batch: all open channels first, then all closed ones, at least half a second after the first open one.
+
+    The gap this leaves in a batch that does not fill its second costs nothing: such a batch has no backlog behind it.
+    """
+    first = reserve(pace, count=opens, now=now, tempo=tempo)
+    after = pace if first.record is None else first.record
+    if opens and closeds and after.next_slot is not None:
+        after = replace(after, next_slot=max(after.next_slot, first.result[0] + CHANNELS_APART))
+    second = reserve(after, count=closeds, now=now, tempo=tempo)
+    return Decision(second.record, (first.result, second.result))
+
+
+def take_charge(pace: Pace, tick: TickInCharge) -> Decision[Pace, bool]:
+    """True if this tick may claim: it is newer than the one in charge, or is that one."""
+    if pace.tick == tick:
+        return unchanged(True)
+    if not tick.newer_than(pace.tick):
+        return unchanged(False)
+    return Decision(replace(pace, tick=tick), True)
+
+
+def release_probe(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
+    """True if the gate's block is over and this caller may send the probe; nobody else may until it is answered or lost."""
+    if pace.gate is None or now < pace.gate.blocked_until:
+        return unchanged(False)
+    return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now + PROBE_FOR)), True)
+
+
+def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, detail: str) -> Decision[Pace, None]:
+    """Telegram answered 429. A probe's 429 shows that the bot is flooded: all are held for the whole time, which can be hours.
+
+    A gate that is closed for another reason stays as it is, and a block is never shortened.
+    """
+    wait = timedelta(seconds=retry_after)
+    until = now + (wait if probe else min(wait, LONGEST_HOLD))
+    gate = pace.gate
+    if gate is not None and gate.reason is not GateReason.THROTTLED:
+        return unchanged(None)
+    if gate is not None and not probe and gate.blocked_until >= until:
+        return unchanged(None)
+    closed = Gate(
+        reason=GateReason.THROTTLED,
+        since=now if gate is None else gate.since,
+        blocked_until=until,
+        block_seconds=retry_after,
+        detail=detail,
+    )
+    return Decision(replace(pace, gate=closed), None)
+
+
+def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
+    """Telegram does not accept the bot itself. Each probe refused doubles the block, up to 15 minutes."""
+    gate = pace.gate
+    same = gate is not None and gate.reason is GateReason.BOT_UNUSABLE
+    if same and not probe:
+        return unchanged(None)
+    block = FIRST_BLOCK
+    since = now
+    if gate is not None and same:
+        block = min(timedelta(seconds=gate.block_seconds) * 2, LONGEST_BLOCK)
+        since = gate.since
+    closed = Gate(
+        reason=GateReason.BOT_UNUSABLE,
+        since=since,
+        blocked_until=now + block,
+        block_seconds=block.total_seconds(),
+        detail=detail,
+    )
+    return Decision(replace(pace, gate=closed), None)
+
+
+def probe_sent(pace: Pace) -> Decision[Pace, bool]:
+    """The probe was posted: the gate opens. True if it was closed."""
+    if pace.gate is None:
+        return unchanged(False)
+    return Decision(replace(pace, gate=None), True)

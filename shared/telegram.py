@@ -1,0 +1,92 @@
+"""Telegram as the functions see it: three calls, and every way they can end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.messages import Message
+from shared.pair import Fault
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Telegram has the message: the answer held its id. An HTTP status alone is no success."""
+
+    message_id: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A deletion or an edit took effect, or there was nothing left to do."""
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """Telegram took nothing and wants nobody to call for so many seconds: 1 s up to 14 days have been seen."""
+
+    retry_after: float
+    error: str
+
+
+@dataclass(frozen=True)
+class NotDelivered:
+    """The request never left, or was turned away before anything was done with it: trying again is safe."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Telegram said no, in these words."""
+
+    error: str
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """The chat has become another one; nothing was sent."""
+
+    chat: int
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """The request left and its effect is unknown. `retry_after` is set where Telegram also asked for a pause."""
+
+    why: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class BotUnusable:
+    """Telegram does not accept the bot itself: its token is wrong or revoked, or the bot is frozen."""
+
+    error: str
+
+
+Outcome = Sent | Done | Throttled | NotDelivered | Refused | Migrated | Unconfirmed | BotUnusable
+
+
+@dataclass(frozen=True)
+class Bot:
+    """Who the token belongs to."""
+
+    id: int
+    username: str
+
+
+class Telegram(Protocol):
+    """The Bot API methods in use. No method raises for what Telegram or the network does; that is in the outcome."""
+
+    def send_message(self, chat: int, message: Message) -> Outcome:
+        """Post a message; Sent is the only success."""
+
+    def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
+        """Delete up to 100 messages; those already gone are skipped. Done is the only success."""
+
+    def edit_text(self, chat: int, message_id: int, text: str) -> Outcome:
+        """Replace a message's text and take its buttons away. Done is the only success."""
+
+    def get_me(self) -> Bot | Outcome:
+        """Who the bot is."""
