@@ -6,7 +6,9 @@ Errors:
     ├── StoreUnavailable   the store did not answer, or not in time: the event comes again
     ├── AlreadyExists      a record with this id is there
     ├── Changed            the record is not the one that was read, or the answer to a write was lost
-    └── NewerRecord        the record was written by a newer version of this code
+    ├── NewerRecord        the record was written by a newer version of this code
+    ├── Unreadable         what is stored is no record of its collection
+    └── NoSuchRecord       update was asked for a record that is not there
 
 A write whose answer was lost is reported as Changed although it was applied (the Firestore client repeats a commit by itself and
 then stumbles over its own write). So whoever gets Changed reads again, and the rule asks first "was that me?".
@@ -21,6 +23,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from shared.decision import Decision
+from shared.logs import fields
 from shared.pace import PACE_ID, Pace
 from shared.pair import HistoryEntry, Pair
 
@@ -54,6 +57,10 @@ class NewerRecord(StoreError):
     """Raised when a record was written by a newer version of this code."""
 
 
+class Unreadable(StoreError):
+    """Raised when what is stored is no record of its collection."""
+
+
 class NoSuchRecord(StoreError):
     """Raised by update for an id that is not there."""
 
@@ -80,14 +87,17 @@ class Collection(Generic[R]):
         return msgspec.json.encode(record)
 
     def decode(self, raw: bytes) -> R:
-        """The record in this JSON, brought up to date. Raises NewerRecord, and msgspec.MsgspecError for what is no record."""
-        version = msgspec.json.decode(raw, type=_Head).v
-        if version == self.version:
-            return msgspec.json.decode(raw, type=self.kind)
-        return self.restore(msgspec.json.decode(raw))
+        """The record in this JSON, brought up to date. Raises NewerRecord and Unreadable."""
+        try:
+            version = msgspec.json.decode(raw, type=_Head).v
+            if version == self.version:
+                return msgspec.json.decode(raw, type=self.kind)
+            return self.restore(msgspec.json.decode(raw))
+        except msgspec.MsgspecError as error:
+            raise Unreadable(f"a record in {self.name} cannot be read: {error}") from error
 
     def restore(self, plain: dict[str, Any]) -> R:
-        """The record in this plain data, brought up to date. Raises like decode."""
+        """The record in this plain data, brought up to date. Raises NewerRecord and Unreadable."""
         version = plain.get("v", 1)
         if version > self.version:
             raise NewerRecord(
@@ -96,7 +106,18 @@ class Collection(Generic[R]):
         while version < self.version:
             plain = self.upgrades[version](plain)
             version += 1
-        return msgspec.convert(plain, self.kind)
+        try:
+            return msgspec.convert(plain, self.kind)
+        except msgspec.MsgspecError as error:
+            raise Unreadable(f"a record in {self.name} cannot be read: {error}") from error
+
+    def read_or_skip(self, id: str, read: Callable[[], R]) -> R | None:
+        """For queries: a record that cannot be read is logged loudly and left out, so that it hurts only itself."""
+        try:
+            return read()
+        except (NewerRecord, Unreadable) as error:
+            log.error("Record %s is left out: %s", id, error, extra=fields(event="record_unreadable", id=id))
+            return None
 
 
 def _pair_index(pair: Pair) -> Mapping[str, Any]:
@@ -104,7 +125,7 @@ def _pair_index(pair: Pair) -> Mapping[str, Any]:
 
 
 def _history_index(entry: HistoryEntry) -> Mapping[str, Any]:
-    return {"pair_id": entry.pair_id, "claimed_at": entry.run.claimed_at}
+    return {"pair_id": entry.pair_id, "claimed_at": entry.run.claimed_at, "expire_at": entry.expire_at}
 
 
 PAIRS = Collection("pairs", Pair, 1, _pair_index)
@@ -157,8 +178,8 @@ def update(
     decide: Callable[[R, datetime], Decision[R, T]],
     *,
     seen: Stored[R] | None = None,
-) -> T:
-    """Read, decide, write if unchanged; a lost race reads and decides again.
+) -> tuple[R, T]:
+    """Read, decide, write if unchanged; a lost race reads and decides again. Returns the record as it is now, and the result.
 
     `seen` spares the first read. `decide` gets the record and the store's time. Raises NoSuchRecord and StoreUnavailable.
     """
@@ -171,12 +192,12 @@ def update(
         if decision.archive is not None:
             archive(store, decision.archive)
         if decision.record is None:
-            return decision.result
+            return stored.record, decision.result
         try:
             store.replace(collection, stored, decision.record)
         except Changed:
             continue
-        return decision.result
+        return decision.record, decision.result
     raise StoreUnavailable(f"record {id} in {collection.name} changed under the writer {MOST_RACES} times running")
 
 
@@ -215,4 +236,4 @@ def read_pace(store: Store) -> Stored[Pace]:
 
 def update_pace(store: Store, decide: Callable[[Pace, datetime], Decision[Pace, T]]) -> T:
     """Read the pace, decide, write if unchanged."""
-    return update(store, PACE, PACE_ID, decide, seen=read_pace(store))
+    return update(store, PACE, PACE_ID, decide, seen=read_pace(store))[1]

@@ -1,0 +1,300 @@
+"""What a send does: wait for the slot, write that the call begins, call Telegram once, record the outcome, replace the old message.
+
+Where a process can die: before `start` is written nothing has happened and the message goes out again; between `start` and the
+settled outcome it becomes unconfirmed, since nobody knows; after it, the deletion is repeated when the event comes again.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from functions.send.replacing import delete_replaced
+from shared import telegram
+from shared.decision import Decision
+from shared.deliveries import (
+    GivenBack,
+    Moved,
+    Outcome,
+    Posted,
+    Refused,
+    Settle,
+    Start,
+    Unknown,
+    postpone,
+    settle,
+    start,
+)
+from shared.engine import Engine
+from shared.events import MessageEvent
+from shared.logs import fields
+from shared.messages import CannotRender, Message, render
+from shared.pace import LONGEST_HOLD, bot_unusable, probe_sent, reserve, throttle
+from shared.pair import Delivery, DeliveryState, Pair
+from shared.runs import SENDING_FOR, refuse
+from shared.store import PAIRS, NoSuchRecord, StoreUnavailable, update, update_pace
+
+LONGEST_WAIT = timedelta(seconds=60)
+"""A slot further away is not waited for: the message is put off, and a tick publishes it again."""
+FIRST_BACK_OFF = 15.0
+LONGEST_BACK_OFF = 900.0
+BOT_BACK_OFF = 60.0
+SETTLE_AGAIN_FIRST = 0.1
+SETTLE_AGAIN_LONGEST = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class _GivenUp(Exception):
+    """Raised inside when the message is not to be sent by this handler; everything about it is recorded already."""
+
+
+class Sender:
+    """Sends messages; one per process, shared by its threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._held_until: datetime | None = None
+
+    def send(self, event: MessageEvent) -> None:
+        """Send the message of this event, or find that nothing is left to do. Raises StoreUnavailable, Stopping."""
+        slot = event.slot
+        try:
+            while True:
+                slot = self._in_time(event, slot)
+                attempt_id = str(uuid4())
+                pair, message = self._start(event, attempt_id)
+                outcome = self._call(event, pair, message, slot)
+                result = self._record(event, pair, attempt_id, outcome)
+                if result is not Settle.AGAIN:
+                    return
+        except _GivenUp:
+            return
+
+    def _in_time(self, event: MessageEvent, slot: datetime) -> datetime:
+        """A slot that can be kept: the event's own, or a new one if that has passed. Returns shortly before it."""
+        engine, tempo = self._engine, self._engine.tempo
+        prepare = timedelta(seconds=tempo.prepare)
+        if tempo.late(slot, engine.clock.now() + prepare):
+            self._give_up_if_stale(event)
+            slot = self._new_slot()
+        held_until = None if event.probe else self._held_until
+        now = engine.clock.now()
+        if held_until is not None and held_until > now:
+            self._postpone(event, held_until, "Telegram asked for a pause")
+        if slot - now > LONGEST_WAIT:
+            self._postpone(event, slot, "its slot is too far away to wait for")
+        engine.clock.sleep((slot - prepare - now).total_seconds())
+        return slot
+
+    def _new_slot(self) -> datetime:
+        tempo = self._engine.tempo
+        return update_pace(self._engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))[0]
+
+    def _give_up_if_stale(self, event: MessageEvent) -> None:
+        """A message that is done with takes no slot."""
+        stored = self._engine.store.get(PAIRS, event.pair_id)
+        run = None if stored is None else stored.record.run
+        mine = run is not None and run.run_id == event.run_id
+        if run is not None and mine and run.delivery(event.channel).state is DeliveryState.QUEUED:
+            return
+        if stored is not None and self._was_sent(stored.record, event):
+            delete_replaced(self._engine, stored.record, event.channel, _about(event))
+        raise self._stale(event)
+
+    def _was_sent(self, pair: Pair, event: MessageEvent) -> bool:
+        runs = [run for run in (pair.run, pair.last_broadcast) if run is not None and run.run_id == event.run_id]
+        return any(run.delivery(event.channel).state is DeliveryState.SENT for run in runs)
+
+    def _stale(self, event: MessageEvent) -> _GivenUp:
+        log.info("The event means nothing any more: its message is done with.", extra=_about(event))
+        return _GivenUp()
+
+    def _postpone(self, event: MessageEvent, until: datetime, why: str) -> None:
+        update(
+            self._engine.store,
+            PAIRS,
+            event.pair_id,
+            lambda pair, now: postpone(
+                pair, run_id=event.run_id, channel=event.channel, until=max(until, now), now=now
+            ),
+        )
+        log.info("The message is put off: %s.", why, extra=_about(event, until=until))
+        raise _GivenUp
+
+    def _start(self, event: MessageEvent, attempt_id: str) -> tuple[Pair, Message]:
+        """Write that the call begins, and render the message from the very record that was written: an edit always wins."""
+        rendered: list[Message] = []
+
+        def enter(pair: Pair, now: datetime) -> Decision[Pair, Start]:
+            decision = start(pair, run_id=event.run_id, channel=event.channel, attempt_id=attempt_id, now=now)
+            if decision.result is Start.GO:
+                rendered[:] = [render(pair, event.channel, bot_username=self._engine.bot_username())]
+            return decision
+
+        try:
+            pair, result = update(self._engine.store, PAIRS, event.pair_id, enter)
+        except NoSuchRecord:
+            raise self._stale(event) from None
+        except CannotRender as error:
+            self._refuse(event, str(error))
+            raise _GivenUp from error
+        if result is Start.DONE:
+            delete_replaced(self._engine, pair, event.channel, _about(event))
+        if result is not Start.GO:
+            raise self._stale(event)
+        return pair, rendered[0]
+
+    def _refuse(self, event: MessageEvent, reason: str) -> None:
+        update(
+            self._engine.store,
+            PAIRS,
+            event.pair_id,
+            lambda pair, now: refuse(pair, run_id=event.run_id, error=reason, now=now),
+        )
+        log.warning("The message cannot be made: %s", reason, extra=_about(event, event="broadcast_unrenderable"))
+
+    def _call(self, event: MessageEvent, pair: Pair, message: Message, slot: datetime) -> telegram.Outcome:
+        """Call Telegram at the slot; if writing the start took too long, at a new one."""
+        clock, tempo = self._engine.clock, self._engine.tempo
+        clock.sleep((slot - clock.now()).total_seconds())
+        while tempo.late(slot, clock.now()):
+            slot = self._new_slot()
+            if slot - clock.now() > LONGEST_WAIT:
+                return telegram.NotDelivered("its slot is too far away to wait for")
+            clock.sleep((slot - clock.now()).total_seconds())
+        return self._engine.telegram.send_message(_delivery(pair, event).chat, message)
+
+    def _record(self, event: MessageEvent, pair: Pair, attempt_id: str, outcome: telegram.Outcome) -> Settle:
+        """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
+        engine = self._engine
+        delivery = _delivery(pair, event)
+        settled_pair, result = self._settle(event, pair, attempt_id, _settled_as(outcome, engine.clock.now(), delivery))
+        self._log(event, outcome, delivery.tries, settled_pair)
+        match outcome:
+            case telegram.Throttled(retry_after, error) | telegram.Unconfirmed(error, float(retry_after)):
+                self._hold(retry_after)
+                update_pace(
+                    engine.store,
+                    lambda p, now: throttle(p, now=now, retry_after=retry_after, probe=event.probe, detail=error),
+                )
+            case telegram.BotUnusable(error):
+                update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
+            case telegram.Sent():
+                if event.probe and update_pace(engine.store, lambda p, _: probe_sent(p)):
+                    log.info("The probe was sent: the gate opens.", extra=_about(event, event="gate_opened"))
+                delete_replaced(engine, settled_pair, event.channel, _about(event))
+        return result
+
+    def _hold(self, seconds: float) -> None:
+        """Keep this process's other messages back at once, without asking the pace document before each of them."""
+        self._held_until = self._engine.clock.now() + min(timedelta(seconds=seconds), LONGEST_HOLD)
+
+    def _settle(self, event: MessageEvent, pair: Pair, attempt_id: str, outcome: Outcome) -> tuple[Pair, Settle]:
+        """Write the outcome, again and again while the store is down; Telegram has been called, so it must not be lost."""
+        clock = self._engine.clock
+        delay = SETTLE_AGAIN_FIRST
+        deadline = clock.monotonic() + SENDING_FOR.total_seconds()
+        while True:
+            try:
+                return update(
+                    self._engine.store,
+                    PAIRS,
+                    event.pair_id,
+                    lambda pair, now: settle(
+                        pair, channel=event.channel, attempt_id=attempt_id, outcome=outcome, now=now
+                    ),
+                )
+            except StoreUnavailable:
+                if clock.monotonic() + delay > deadline:
+                    log.error(
+                        "The store is down and this outcome could not be recorded: %s",
+                        outcome,
+                        extra=_about(
+                            event, event="settle_lost", chat=_delivery(pair, event).chat, attempt_id=attempt_id
+                        ),
+                    )
+                    raise
+            clock.sleep(delay)
+            delay = min(delay * 2, SETTLE_AGAIN_LONGEST)
+
+    def _log(self, event: MessageEvent, outcome: telegram.Outcome, attempt: int, pair: Pair) -> None:
+        """One line per message."""
+        title = pair.title(event.channel)
+        match outcome:
+            case telegram.Sent(message_id):
+                log.info(
+                    "Sent to %s.",
+                    title,
+                    extra=_about(event, event="message_sent", message_id=message_id, attempt=attempt),
+                )
+            case telegram.Refused(error, fault):
+                log.warning(
+                    "Telegram refused the message to %s: %s",
+                    title,
+                    error,
+                    extra=_about(event, event="message_refused", fault=fault, attempt=attempt),
+                )
+            case telegram.Throttled(retry_after, error):
+                log.warning(
+                    "Telegram asks for a pause of %d s: %s",
+                    retry_after,
+                    error,
+                    extra=_about(event, event="throttled", retry_after=retry_after, attempt=attempt),
+                )
+            case telegram.NotDelivered(why):
+                log.warning(
+                    "The message to %s did not reach Telegram: %s",
+                    title,
+                    why,
+                    extra=_about(event, event="not_delivered", attempt=attempt),
+                )
+            case telegram.Migrated(chat):
+                log.warning(
+                    "%s is another chat now; its new id is kept and the message sent once more.",
+                    title,
+                    extra=_about(event, event="chat_migrated", chat=chat, attempt=attempt),
+                )
+            case telegram.BotUnusable(error):
+                log.error(
+                    "Telegram does not accept the bot: %s. Check BOT_TOKEN.",
+                    error,
+                    extra=_about(event, event="bot_unusable", attempt=attempt),
+                )
+            case telegram.Unconfirmed(why):
+                log.warning(
+                    "Nobody knows whether the message to %s was posted: %s. Look into the channel.",
+                    title,
+                    why,
+                    extra=_about(event, event="message_unconfirmed", attempt=attempt),
+                )
+
+
+def _delivery(pair: Pair, event: MessageEvent) -> Delivery:
+    assert pair.run is not None
+    return pair.run.delivery(event.channel)
+
+
+def _settled_as(outcome: telegram.Outcome, now: datetime, delivery: Delivery) -> Outcome:
+    """What Telegram's answer means for the delivery."""
+    match outcome:
+        case telegram.Sent(message_id):
+            return Posted(message_id, now)
+        case telegram.Refused(error, fault):
+            return Refused(error, fault)
+        case telegram.Migrated(chat):
+            return Moved(chat)
+        case telegram.Throttled(retry_after, error):
+            return GivenBack(now + timedelta(seconds=retry_after), error)
+        case telegram.NotDelivered(why):
+            wait = min(FIRST_BACK_OFF * 2 ** (delivery.tries - 1), LONGEST_BACK_OFF)
+            return GivenBack(now + timedelta(seconds=wait), why)
+        case telegram.BotUnusable(error):
+            return GivenBack(now + timedelta(seconds=BOT_BACK_OFF), error)
+        case telegram.Unconfirmed(why):
+            return Unknown(why)
+        case telegram.Done():
+            return Unknown("Telegram answered as if to another call")
+
+
+def _about(message: MessageEvent, **more: object) -> dict[str, dict[str, object]]:
+    return fields(pair_id=message.pair_id, run_id=message.run_id, channel=message.channel, **more)

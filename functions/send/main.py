@@ -1,0 +1,17 @@
+"""The send: one message, one call to Telegram, its outcome recorded, the old message replaced."""
+
+import functions_framework
+from cloudevents.http import CloudEvent
+
+from functions.send.handler import Sender
+from shared import engine
+from shared.consume import consume
+from shared.events import MessageEvent
+
+ENGINE = engine.current()
+SENDER = Sender(ENGINE)
+
+
+@functions_framework.cloud_event
+def send(cloud_event: CloudEvent) -> None:
+    consume(cloud_event, MessageEvent, lambda event, _: SENDER.send(event), clock=ENGINE.clock)

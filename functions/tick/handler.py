@@ -1,0 +1,149 @@
+"""What a tick does: as long as something is due, claim as many pairs as fit one second, hand out their slots, publish.
+
+The backlog stays in the store in due order, never in the queue; one tick goes on past its minute until a newer one takes charge, so
+that there is no gap between minutes.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from shared.consume import Publication
+from shared.engine import Engine
+from shared.events import BroadcastEvent
+from shared.logs import fields
+from shared.pace import TickInCharge, release_probe, reserve_pairs, take_charge
+from shared.pair import Channel, Pair
+from shared.runs import Claimed, claim
+from shared.store import PAIRS, Stored, read_pace, update, update_pace
+
+LONGEST_SECONDS = 100.0
+"""A tick ends after so long; the next one goes on."""
+AHEAD = timedelta(seconds=1)
+"""Slots are handed out about so long before they come."""
+MOST_IN_FLIGHT_SECONDS = 30.0
+"""So many seconds of the pace may be in flight; with more, something downstream is down, and nothing is claimed."""
+LOOK_AGAIN_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def run(engine: Engine, publication: Publication) -> None:
+    """Claim and publish until nothing is due, another tick is in charge, or the time is up.
+
+    Raises StoreUnavailable and BusUnavailable; what was claimed by then is found again through its document.
+    """
+    me = TickInCharge(published_at=publication.published_at, event_id=publication.event_id)
+    deadline = engine.clock.monotonic() + LONGEST_SECONDS
+    in_charge = False
+    begun = 0
+    while engine.clock.monotonic() < deadline:
+        pace = read_pace(engine.store)
+        if (in_charge and pace.record.tick != me) or (not in_charge and not me.newer_than(pace.record.tick)):
+            log.info(
+                "Another tick is in charge.", extra=fields(event="tick_superseded", event_id=me.event_id, begun=begun)
+            )
+            return
+        due = engine.store.due_pairs(pace.read_at, engine.tempo.pairs_per_second)
+        if not due:
+            log.info("Nothing is due.", extra=fields(event="tick_done", event_id=me.event_id, begun=begun))
+            return
+        if not in_charge:
+            in_charge = update_pace(engine.store, lambda p, _: take_charge(p, me))
+            continue
+        gate = pace.record.gate
+        if gate is not None and pace.read_at < gate.blocked_until:
+            log.info(
+                "%d or more pairs are due and the gate is closed: %s.",
+                len(due),
+                gate.reason,
+                extra=fields(event="gate_closed", reason=gate.reason, until=gate.blocked_until, detail=gate.detail),
+            )
+            if engine.clock.monotonic() + (gate.blocked_until - pace.read_at).total_seconds() > deadline:
+                return
+            _wait_until(engine, gate.blocked_until)
+            continue
+        if _too_much_in_flight(engine):
+            engine.clock.sleep(LOOK_AGAIN_SECONDS)
+            continue
+        probe = gate is not None
+        if probe and not update_pace(engine.store, lambda p, now: release_probe(p, now=now)):
+            continue
+        claimed = _claim(engine, due, at_most=1 if probe else len(due))
+        begun += len(claimed)
+        after = _publish(engine, claimed, probe=probe)
+        if after is not None:
+            _wait_until(engine, after - AHEAD)
+
+
+def _claim(engine: Engine, due: Sequence[Stored[Pair]], *, at_most: int) -> list[tuple[Pair, Claimed]]:
+    claimed: list[tuple[Pair, Claimed]] = []
+    for stored in due:
+        if len(claimed) == at_most:
+            break
+        run_id = str(uuid4())
+        policy = engine.policy
+        pair, result = update(
+            engine.store,
+            PAIRS,
+            stored.id,
+            lambda pair, now: claim(pair, now=now, run_id=run_id, policy=policy),  # noqa: B023 - used within the iteration
+            seen=stored,
+        )
+        if isinstance(result, Claimed):
+            claimed.append((pair, result))
+    return claimed
+
+
+def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: bool) -> datetime | None:
+    """Reserve slots for what was really claimed and publish it. The end of the reserved time, None if there was nothing."""
+    if not claimed:
+        return None
+    opens = sum(Channel.OPEN in c.channels for _, c in claimed)
+    closeds = sum(Channel.CLOSED in c.channels for _, c in claimed)
+    tempo = engine.tempo
+    slots = update_pace(
+        engine.store, lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=now, tempo=tempo)
+    )
+    of_channel = {Channel.OPEN: iter(slots[0]), Channel.CLOSED: iter(slots[1])}
+    events = [
+        BroadcastEvent(
+            pair_id=pair.id,
+            run_id=result.run_id,
+            slots={channel: next(of_channel[channel]) for channel in result.channels},
+            probe=probe,
+        )
+        for pair, result in claimed
+    ]
+    engine.bus.publish(events)
+    for pair, result in claimed:
+        current = pair.run
+        log.info(
+            "Broadcast claimed.",
+            extra=fields(
+                event="broadcast_claimed",
+                pair_id=pair.id,
+                run_id=result.run_id,
+                cause=None if current is None else current.cause,
+                probe=probe or None,
+            ),
+        )
+    return max((*slots[0], *slots[1])) + tempo.step
+
+
+def _too_much_in_flight(engine: Engine) -> bool:
+    most = max(1.0, MOST_IN_FLIGHT_SECONDS * engine.tempo.rate / 2)
+    running = engine.store.count_running()
+    if running <= most:
+        return False
+    log.warning(
+        "%d broadcasts are in flight, more than the pace explains; nothing is claimed until they are done.",
+        running,
+        extra=fields(event="back_pressure", running=running),
+    )
+    return True
+
+
+def _wait_until(engine: Engine, moment: datetime) -> None:
+    engine.clock.sleep((moment - engine.clock.now()).total_seconds())

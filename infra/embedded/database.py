@@ -1,0 +1,66 @@
+"""One SQLite file for documents and for the event queue: WAL, one connection, short transactions.
+
+With `synchronous=NORMAL` a commit survives the death of the process (kill -9); FULL is the setting against a loss of power, at the
+cost of a sync of the disk a commit.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from shared.store import StoreUnavailable
+
+BUSY_SECONDS = 10.0
+"""How long to wait for another process, such as a broadcastctl at work."""
+
+
+class Database:
+    """A connection that several threads share, one at a time."""
+
+    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+        self.path = path
+        self._lock = RLock()
+        self._connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute(f"PRAGMA synchronous={synchronous}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside is applied or nothing. Raises StoreUnavailable if SQLite cannot."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; the number of rows it changed. Raises StoreUnavailable, sqlite3.IntegrityError."""
+        with self._lock:
+            try:
+                return self._connection.execute(statement, parameters).rowcount
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query. Raises StoreUnavailable."""
+        with self._lock:
+            try:
+                return self._connection.execute(statement, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,125 @@
+"""The store on SQLite: a table a collection, the record as JSON, the fields of the queries in columns beside it."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from infra.embedded.database import Database
+from shared.clock import Clock
+from shared.pair import HistoryEntry, Pair
+from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Collection, Stored
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS pairs_running ON pairs (running) WHERE running",
+    "CREATE INDEX IF NOT EXISTS pairs_of_client ON pairs (client_id)",
+    "CREATE TABLE IF NOT EXISTS history (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " pair_id TEXT NOT NULL, claimed_at REAL NOT NULL, expire_at REAL NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS history_of_pair ON history (pair_id, claimed_at)",
+    "CREATE INDEX IF NOT EXISTS history_expiry ON history (expire_at)",
+    "CREATE TABLE IF NOT EXISTS pace (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+)
+PAGE = 500
+
+
+class SqliteStore:
+    """A store in one file. Other processes may use the file at the same time: every write is conditional."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        for statement in SCHEMA:
+            database.execute(statement)
+
+    def get(self, collection: Collection[R], id: str) -> Stored[R] | None:
+        rows = self._database.rows(f"SELECT version, body FROM {collection.name} WHERE id = ?", (id,))
+        if not rows:
+            return None
+        version, body = rows[0]
+        return Stored(id, collection.decode(body), version, self._clock.now())
+
+    def create(self, collection: Collection[R], id: str, record: R) -> None:
+        columns = _columns(collection, record)
+        names = ", ".join(("id", "version", "body", *columns))
+        marks = ", ".join("?" * (3 + len(columns)))
+        try:
+            self._database.execute(
+                f"INSERT INTO {collection.name} ({names}) VALUES ({marks})",
+                (id, 1, collection.encode(record), *columns.values()),
+            )
+        except sqlite3.IntegrityError:
+            raise AlreadyExists(f"{collection.name} has a record {id} already") from None
+
+    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> None:
+        columns = _columns(collection, record)
+        settings = "".join(f", {name} = ?" for name in columns)
+        changed = self._database.execute(
+            f"UPDATE {collection.name} SET version = version + 1, body = ?{settings} WHERE id = ? AND version = ?",
+            (collection.encode(record), *columns.values(), stored.id, stored.version),
+        )
+        if changed == 0:
+            raise Changed(f"record {stored.id} in {collection.name} is not the one that was read")
+
+    def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
+        """A page that holds unreadable records is filled up from the next one, so that they never block the way."""
+        found: list[Stored[Pair]] = []
+        offset = 0
+        while len(found) < limit:
+            rows = self._database.rows(
+                "SELECT id, version, body FROM pairs WHERE wake_at <= ? ORDER BY wake_at, id LIMIT ? OFFSET ?",
+                (now.timestamp(), limit, offset),
+            )
+            found += self._readable(PAIRS, rows)
+            offset += limit
+            if len(rows) < limit:
+                break
+        return found[:limit]
+
+    def count_running(self) -> int:
+        count: int = self._database.rows("SELECT count(*) FROM pairs WHERE running")[0][0]
+        return count
+
+    def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
+        rows = self._database.rows("SELECT id, version, body FROM pairs WHERE client_id = ?", (client_id,))
+        return sorted(self._readable(PAIRS, rows), key=lambda s: s.record.open_channel_id, reverse=True)
+
+    def all_pairs(self) -> Iterator[Stored[Pair]]:
+        after = ""
+        while rows := self._database.rows(
+            "SELECT id, version, body FROM pairs WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE)
+        ):
+            yield from self._readable(PAIRS, rows)
+            after = rows[-1][0]
+
+    def history(self, pair_id: str, *, before: datetime | None, limit: int) -> Sequence[Stored[HistoryEntry]]:
+        latest = datetime.max.replace(tzinfo=UTC) if before is None else before
+        rows = self._database.rows(
+            "SELECT id, version, body FROM history WHERE pair_id = ? AND claimed_at < ? ORDER BY claimed_at DESC LIMIT ?",
+            (pair_id, latest.timestamp(), limit),
+        )
+        return self._readable(HISTORY, rows)
+
+    def delete_expired(self, now: datetime) -> int:
+        """What Firestore's TTL does in the cloud: history past its time goes. The number of records deleted."""
+        return self._database.execute("DELETE FROM history WHERE expire_at <= ?", (now.timestamp(),))
+
+    def _readable(self, collection: Collection[R], rows: Sequence[Any]) -> list[Stored[R]]:
+        now = self._clock.now()
+        read = [(id, v, collection.read_or_skip(id, partial(collection.decode, body))) for id, v, body in rows]
+        return [Stored(id, record, version, now) for id, version, record in read if record is not None]
+
+
+def _columns(collection: Collection[R], record: R) -> Mapping[str, Any]:
+    """The indexed fields as SQLite keeps them: times as seconds since 1970."""
+    return {
+        name: value.timestamp() if isinstance(value, datetime) else value
+        for name, value in collection.indexed(record).items()
+    }

@@ -1,0 +1,193 @@
+"""Settings from the environment: typed, checked at the start, and re-read from files while running.
+
+Each setting NAME can also be given as NAME_FILE, the path of a file that holds its value. Such a file is looked at again at most
+once a minute, so secrets and intervals change without a restart; white space around a value is stripped.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+REREAD_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class SettingError(Exception):
+    """Raised when a setting is missing or wrong; the text names it and says what to do, and never shows a secret's value."""
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One setting: its name, how its text becomes a value, and its text by default; None means it must be given."""
+
+    name: str
+    parse: Callable[[str], T]
+    default: str | None
+    secret: bool = False
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError("it must be a number above zero")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError("it must be between 0 and 65535")
+    return value
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it must begin with http:// or https://")
+    return text.rstrip("/")
+
+
+def _username(text: str) -> str:
+    name = text.removeprefix("@")
+    if name and not name.replace("_", "").isalnum():
+        raise ValueError("it must be a bot's username, such as my_shop_bot")
+    return name
+
+
+BOT_TOKEN = Setting("BOT_TOKEN", str, "", secret=True)
+BOT_USERNAME = Setting("BOT_USERNAME", _username, "")
+TELEGRAM_API_URL = Setting("TELEGRAM_API_URL", _url, "https://api.telegram.org")
+TELEGRAM_RATE = Setting("TELEGRAM_RATE", _positive, "25")
+JWT_SECRET_KEY = Setting("JWT_SECRET_KEY", str, "", secret=True)
+JWT_SECRET_KEY_PREVIOUS = Setting("JWT_SECRET_KEY_PREVIOUS", str, "", secret=True)
+JWT_AUDIENCE = Setting("JWT_AUDIENCE", str, "")
+JWT_ISSUER = Setting("JWT_ISSUER", str, "")
+CORS_ORIGINS = Setting("CORS_ORIGINS", _list, "")
+BROADCAST_AUTO_INTERVAL = Setting("BROADCAST_AUTO_INTERVAL", _positive, "24")
+BROADCAST_MANUAL_INTERVAL = Setting("BROADCAST_MANUAL_INTERVAL", _positive, "0.0833")
+HOST = Setting("HOST", str, "127.0.0.1")
+PORT = Setting("PORT", _port, "8080")
+DATA_DIR = Setting("DATA_DIR", Path, "./data")
+PAIRS = Setting("PAIRS", str, "")
+TICK_SECONDS = Setting("TICK_SECONDS", _positive, "60")
+SQLITE_SYNCHRONOUS = Setting("SQLITE_SYNCHRONOUS", _one_of("NORMAL", "FULL"), "NORMAL")
+LOG_FORMAT = Setting("LOG_FORMAT", _one_of("auto", "text", "json"), "auto")
+LOG_LEVEL = Setting("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+
+ALL: tuple[Setting[Any], ...] = (
+    BOT_TOKEN,
+    BOT_USERNAME,
+    TELEGRAM_API_URL,
+    TELEGRAM_RATE,
+    JWT_SECRET_KEY,
+    JWT_SECRET_KEY_PREVIOUS,
+    JWT_AUDIENCE,
+    JWT_ISSUER,
+    CORS_ORIGINS,
+    BROADCAST_AUTO_INTERVAL,
+    BROADCAST_MANUAL_INTERVAL,
+    HOST,
+    PORT,
+    DATA_DIR,
+    PAIRS,
+    TICK_SECONDS,
+    SQLITE_SYNCHRONOUS,
+    LOG_FORMAT,
+    LOG_LEVEL,
+)
+
+
+class Settings:
+    """The settings of a process. Safe to use from several threads."""
+
+    def __init__(self, environ: Mapping[str, str], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._environ = environ
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._good: dict[str, Any] = {}
+        self._read_at: dict[str, float] = {}
+
+    def get(self, setting: Setting[T]) -> T:
+        """The setting's value.
+
+        Raises SettingError for a value that is missing or wrong, unless a good one was read before: then that one stays in force
+        and the fault is logged, for a slip in a file must not stop a running service.
+        """
+        name = setting.name
+        path = self._environ.get(f"{name}_FILE", "").strip()
+        with self._lock:
+            now = self._monotonic()
+            fresh = name in self._good and (not path or now - self._read_at[name] < REREAD_SECONDS)
+            if fresh:
+                good: T = self._good[name]
+                return good
+            self._read_at[name] = now
+            try:
+                value = self._read(setting, path)
+            except SettingError as error:
+                if name not in self._good:
+                    raise
+                log.error("%s The value read before stays in force.", error)
+                kept: T = self._good[name]
+                return kept
+            self._good[name] = value
+            return value
+
+    def given(self, setting: Setting[Any]) -> bool:
+        """Whether the environment says anything about the setting."""
+        return bool(
+            self._environ.get(setting.name, "").strip() or self._environ.get(f"{setting.name}_FILE", "").strip()
+        )
+
+    def check(self, settings: Iterable[Setting[Any]]) -> None:
+        """Read all these settings. Raises SettingError that names every one that is missing or wrong."""
+        faults = []
+        for setting in settings:
+            try:
+                self.get(setting)
+            except SettingError as error:
+                faults.append(str(error))
+        if faults:
+            raise SettingError("\n".join(faults))
+
+    def _read(self, setting: Setting[T], path: str) -> T:
+        name = setting.name
+        text: str | None = self._environ.get(name, "").strip()
+        where = name
+        if path and text:
+            raise SettingError(f"{name} and {name}_FILE are both set; keep one of them.")
+        if path:
+            where = f"{name}_FILE"
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise SettingError(f"{where}: cannot read {path}: {reason}.") from None
+        if not text:
+            text = setting.default
+        if text is None:
+            raise SettingError(f"{name} is not set; set it or {name}_FILE.")
+        try:
+            return setting.parse(text)
+        except ValueError as error:
+            shown = "" if setting.secret else f" {text!r} is wrong:"
+            raise SettingError(f"{where}:{shown} {error}.") from None
