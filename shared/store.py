@@ -121,7 +121,12 @@ class Collection(Generic[R]):
 
 
 def _pair_index(pair: Pair) -> Mapping[str, Any]:
-    return {"wake_at": pair.wake_at, "running": pair.run is not None, "client_id": pair.client_id}
+    return {
+        "wake_at": pair.wake_at,
+        "running": pair.run is not None,
+        "client_id": pair.client_id,
+        "expire_at": pair.expire_at,
+    }
 
 
 def _history_index(entry: HistoryEntry) -> Mapping[str, Any]:

@@ -17,10 +17,11 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
-    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID",
+    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at) WHERE wake_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS pairs_running ON pairs (running) WHERE running",
     "CREATE INDEX IF NOT EXISTS pairs_of_client ON pairs (client_id)",
+    "CREATE INDEX IF NOT EXISTS pairs_expiry ON pairs (expire_at) WHERE expire_at IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS history (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
     " pair_id TEXT NOT NULL, claimed_at REAL NOT NULL, expire_at REAL NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS history_of_pair ON history (pair_id, claimed_at)",
@@ -108,8 +109,11 @@ class SqliteStore:
         return self._readable(HISTORY, rows)
 
     def delete_expired(self, now: datetime) -> int:
-        """What Firestore's TTL does in the cloud: history past its time goes. The number of records deleted."""
-        return self._database.execute("DELETE FROM history WHERE expire_at <= ?", (now.timestamp(),))
+        """What Firestore's TTL does in the cloud: history and ended pairs past their time go. How many went."""
+        return sum(
+            self._database.execute(f"DELETE FROM {collection.name} WHERE expire_at <= ?", (now.timestamp(),))
+            for collection in (PAIRS, HISTORY)
+        )
 
     def _readable(self, collection: Collection[R], rows: Sequence[Any]) -> list[Stored[R]]:
         now = self._clock.now()

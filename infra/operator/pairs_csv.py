@@ -24,23 +24,28 @@ class Parsed:
     defects: tuple[Defect, ...]
 
 
-def parse(files: Sequence[tuple[str, bytes]]) -> Parsed:
-    """Read these files (name, content) together; which table each one is shows in its columns.
+File = tuple[str, bytes]
+"""A file's name, as reports give it, and its content."""
 
-    Raises FileError when a file cannot be used as a whole, when there are no pairs among them, or more than one state table.
+
+def parse(files: Sequence[File], state: File | None = None) -> Parsed:
+    """Read these files together; which table each one is shows in its columns, and `state` is the table of states.
+
+    Raises FileError when a file cannot be used as a whole, when there are no pairs among them, or more than one table of states.
     """
-    tables = [read_table(decode(content, name), name) for name, content in files]
+    tables = [_table(file) for file in files]
     pair_tables = [table for table in tables if not _is_state(table)]
     state_tables = [table for table in tables if _is_state(table)]
+    if state is not None:
+        state_tables.append(_table(state))
     if not pair_tables:
-        names = ", ".join(name for name, _ in files) or "nothing"
+        names = ", ".join(table.file for table in state_tables)
         raise FileError(
             f"{names} holds the state of pairs without their texts; give the export of main_clients_database as well"
         )
     if len(state_tables) > 1:
-        raise FileError(
-            f"{state_tables[0].file} and {state_tables[1].file} are both broadcast_manager tables; give one of them"
-        )
+        first, second = state_tables[:2]
+        raise FileError(f"{first.file} and {second.file} are both broadcast_manager tables; give one of them")
     read: list[PairRow] = []
     defects: list[Defect] = []
     for table in pair_tables:
@@ -48,12 +53,12 @@ def parse(files: Sequence[tuple[str, bytes]]) -> Parsed:
         read += rows
         defects += wrong
     kept, twice = unique(read)
-    defects += twice
-    joined, left_out = (
-        join(kept, read_states(state_tables[0])) if state_tables else ([ImportRow(row) for row in kept], [])
-    )
-    order = {name: number for number, (name, _) in enumerate(files)}
-    return Parsed(tuple(joined), tuple(sorted([*defects, *left_out], key=lambda d: (order[d.file], d.line))))
+    joined, left_out = [ImportRow(row) for row in kept], list[Defect]()
+    if state_tables:
+        joined, left_out = join(kept, read_states(state_tables[0]))
+    order = {table.file: number for number, table in enumerate([*pair_tables, *state_tables])}
+    found = sorted([*defects, *twice, *left_out], key=lambda d: (order[d.file], d.line))
+    return Parsed(tuple(joined), tuple(found))
 
 
 def join(pairs: Iterable[PairRow], states: States) -> tuple[list[ImportRow], list[Defect]]:
@@ -88,6 +93,11 @@ def join(pairs: Iterable[PairRow], states: States) -> tuple[list[ImportRow], lis
         reason = f"no usable pair has the open channel {state.open_channel_id} and the closed channel {state.closed_channel_id}"
         defects.append(state.defect("open_channel_id", f"{reason}; the row was left out"))
     return rows, defects
+
+
+def _table(file: File) -> Table:
+    name, content = file
+    return read_table(decode(content, name), name)
 
 
 def _is_state(table: Table) -> bool:
