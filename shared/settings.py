@@ -126,6 +126,10 @@ class Settings:
         self._good: dict[str, Any] = {}
         self._read_at: dict[str, float] = {}
 
+    def having(self, setting: Setting[Any], value: str) -> "Settings":
+        """These settings with one more, for a value that is made rather than given."""
+        return Settings({**self._environ, setting.name: value}, monotonic=self._monotonic)
+
     def get(self, setting: Setting[T]) -> T:
         """The setting's value.
 

@@ -40,7 +40,8 @@ class DeadLetter:
 
 def back_off(attempt: int) -> timedelta:
     """The pause after the so-manieth failed delivery."""
-    return min(FIRST_BACK_OFF * 2 ** min(attempt - 1, 16), LONGEST_BACK_OFF)
+    doubled: timedelta = FIRST_BACK_OFF * 2 ** min(attempt - 1, 16)
+    return min(doubled, LONGEST_BACK_OFF)
 
 
 class EventQueue(Protocol):
@@ -59,7 +60,10 @@ class EventQueue(Protocol):
         """The event comes again after a growing pause, or becomes a dead letter."""
 
     def wait(self, topic: Topic, seconds: float) -> None:
-        """Return when something may have been published on the topic, at the latest after so many seconds."""
+        """Return when something may have been published on the topic since the last wait, at the latest after so many seconds.
+
+        For one consumer a topic.
+        """
 
     def free_leases(self) -> int:
         """Deliver at once what a dead process had taken; for a process that knows it is alone. How many there were."""

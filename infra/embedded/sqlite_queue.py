@@ -27,6 +27,7 @@ class SqliteQueue:
         self._database = database
         self._clock = clock
         self._published = {topic: Condition() for topic in Topic}
+        self._news = dict.fromkeys(Topic, False)
         for statement in SCHEMA:
             database.execute(statement)
 
@@ -42,6 +43,7 @@ class SqliteQueue:
             raise BusUnavailable(str(error)) from error
         for topic in {event.topic for event in events}:
             with self._published[topic]:
+                self._news[topic] = True
                 self._published[topic].notify_all()
 
     def take(self, topic: Topic, limit: int) -> list[Taken]:
@@ -75,7 +77,9 @@ class SqliteQueue:
 
     def wait(self, topic: Topic, seconds: float) -> None:
         with self._published[topic]:
-            self._published[topic].wait(seconds)
+            if not self._news[topic]:
+                self._published[topic].wait(seconds)
+            self._news[topic] = False
 
     def free_leases(self) -> int:
         return self._database.execute(

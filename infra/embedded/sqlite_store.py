@@ -108,6 +108,10 @@ class SqliteStore:
         )
         return self._readable(HISTORY, rows)
 
+    def running_pairs(self) -> Sequence[Stored[Pair]]:
+        """Every pair with a run on."""
+        return self._readable(PAIRS, self._database.rows("SELECT id, version, body FROM pairs WHERE running"))
+
     def delete_expired(self, now: datetime) -> int:
         """What Firestore's TTL does in the cloud: history and ended pairs past their time go. How many went."""
         return sum(

@@ -109,7 +109,7 @@ class Workspace:
     @property
     def jwt_secret(self) -> str:
         """The secret tokens are signed with: JWT_SECRET_KEY, or the one made for this folder."""
-        return self.settings.get(JWT_SECRET_KEY) or made_secret(self.data_dir)
+        return self.settings.get(JWT_SECRET_KEY)
 
     @property
     def service_running(self) -> bool:
@@ -147,6 +147,8 @@ def open_workspace(settings: Settings | None = None, *, database: str | None = N
         raise WorkspaceError(
             f"DATA_DIR {data_dir} cannot be written to; give yourself the right, or choose another folder."
         )
+    if not settings.given(JWT_SECRET_KEY):
+        settings = settings.having(JWT_SECRET_KEY, made_secret(data_dir))
     name = database or _database_name(settings, data_dir)
     clock = MachineClock()
     opened = Database(data_dir / name, synchronous=settings.get(SQLITE_SYNCHRONOUS))

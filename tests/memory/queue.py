@@ -30,6 +30,7 @@ class MemoryQueue:
         self._condition = Condition()
         self._events: dict[int, _Kept] = {}
         self._last_id = 0
+        self._news = dict.fromkeys(Topic, False)
 
     def publish(self, events: Sequence[Event]) -> None:
         now = self._clock.now()
@@ -37,6 +38,7 @@ class MemoryQueue:
             for event in events:
                 self._last_id += 1
                 self._events[self._last_id] = _Kept(event.topic, encode(event), now, now)
+                self._news[event.topic] = True
             self._condition.notify_all()
 
     def take(self, topic: Topic, limit: int) -> list[Taken]:
@@ -69,9 +71,10 @@ class MemoryQueue:
                 self._events[int(taken.id)] = replace(event, deliver_at=now + back_off(taken.attempt))
 
     def wait(self, topic: Topic, seconds: float) -> None:
-        del topic
         with self._condition:
-            self._condition.wait(seconds)
+            if not self._news[topic]:
+                self._condition.wait(seconds)
+            self._news[topic] = False
 
     def free_leases(self) -> int:
         now = self._clock.now()

@@ -1,0 +1,193 @@
+"""What an owner may do: resend, pause, resume, and look."""
+
+import logging
+from datetime import datetime
+from math import ceil
+from typing import Any
+from uuid import uuid4
+
+from shared import owner, presentation
+from shared.bus import BusUnavailable
+from shared.engine import Engine
+from shared.events import BroadcastEvent
+from shared.logs import fields
+from shared.pace import reserve_pairs
+from shared.pair import Channel, Pair
+from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
+
+MAX_CHANNELS = 10
+"""The website's limit of channels an account; it is shown, not enforced, here."""
+NOT_FOUND = "Broadcast not found."
+CLOSED = "Sending is held back just now ({why}); nothing was used up. Try again later."
+
+log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):
+    """Raised for what the contract refuses: a status, a sentence, and for a cooldown the seconds that remain."""
+
+    def __init__(self, status: int, sentence: str, *, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Handler:
+    """The owners' actions on one engine. Every method raises Refusal and StoreUnavailable."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def trigger(self, client_id: str, pair_id: str) -> dict[str, Any]:
+        """Begin a manual broadcast and publish it at once; if it cannot be published, everything is as it was."""
+        stored = self._own(client_id, pair_id)
+        self._refuse_unless_allowed(stored)
+        gate = read_pace(self._engine.store).record.gate
+        if gate is not None:
+            raise Refusal(503, CLOSED.format(why=gate.reason.value))
+        trigger_id = str(uuid4())
+        policy = self._engine.policy
+        pair, result = update(
+            self._engine.store,
+            PAIRS,
+            pair_id,
+            lambda pair, now: owner.trigger(pair, now=now, run_id=trigger_id, by=client_id, policy=policy),
+            seen=stored,
+        )
+        if not isinstance(result, owner.Accepted):
+            raise _refusal_for(result)
+        eta = self._publish(pair, result)
+        log.info(
+            "Broadcast triggered by its owner.",
+            extra=fields(event="broadcast_claimed", cause="manual", pair_id=pair_id, run_id=result.run_id),
+        )
+        return {
+            "success": True,
+            "message": "Broadcast queued for sending",
+            "broadcast_id": pair_id,
+            "eta_seconds": eta,
+            "retry_after_seconds": owner.cooldown(pair, now=self._now(), policy=policy),
+        }
+
+    def pause(self, client_id: str, pair_id: str) -> dict[str, Any]:
+        """Stop sending for the pair; the new state."""
+        self._own(client_id, pair_id)
+        pair, _ = update(
+            self._engine.store,
+            PAIRS,
+            pair_id,
+            lambda pair, now: owner.pause(pair, now=now, reason="paused by its owner"),
+        )
+        log.info("Paused by its owner.", extra=fields(event="pair_paused", pair_id=pair_id))
+        return self._status_of(pair)
+
+    def resume(self, client_id: str, pair_id: str) -> dict[str, Any]:
+        """Send for the pair again; the new state."""
+        self._own(client_id, pair_id)
+        policy = self._engine.policy
+        pair, _ = update(
+            self._engine.store, PAIRS, pair_id, lambda pair, now: owner.resume(pair, now=now, policy=policy)
+        )
+        log.info("Resumed by its owner.", extra=fields(event="pair_resumed", pair_id=pair_id))
+        return self._status_of(pair)
+
+    def status(self, client_id: str, pair_id: str) -> dict[str, Any]:
+        """The pair's state."""
+        return self._status_of(self._own(client_id, pair_id).record)
+
+    def history(self, client_id: str, pair_id: str, *, before: datetime | None, limit: int) -> dict[str, Any]:
+        """Runs of the pair claimed before this time, newest first; the current and the last one are in the pair itself."""
+        pair = self._own(client_id, pair_id).record
+        at_hand = {
+            run.run_id: run
+            for run in (pair.run, pair.last_broadcast)
+            if run is not None and (before is None or run.claimed_at < before)
+        }
+        older = self._engine.store.history(pair_id, before=before, limit=limit + len(at_hand))
+        runs = {entry.id: entry.record.run for entry in older} | at_hand
+        newest = sorted(runs.values(), key=lambda run: run.claimed_at, reverse=True)[:limit]
+        return {"success": True, "broadcast_id": pair_id, "history": [presentation.run_(run) for run in newest]}
+
+    def channels(self, client_id: str) -> dict[str, Any]:
+        """All pairs of the client that are not ended."""
+        now, policy = self._now(), self._engine.policy
+        found = [s.record for s in self._engine.store.pairs_of_client(client_id) if s.record.ended_at is None]
+        return {
+            "channels": [presentation.channel(pair, now=now, policy=policy) for pair in found],
+            "count": len(found),
+            "max_channels": MAX_CHANNELS,
+        }
+
+    def _own(self, client_id: str, pair_id: str) -> Stored[Pair]:
+        """The client's pair; another client's is not found."""
+        stored = self._engine.store.get(PAIRS, pair_id)
+        if stored is None or stored.record.client_id != client_id:
+            raise Refusal(404, NOT_FOUND)
+        return stored
+
+    def _refuse_unless_allowed(self, stored: Stored[Pair]) -> None:
+        """What the pair itself refuses comes before the gate, which is looked at next; nothing is written yet."""
+        decision = owner.trigger(
+            stored.record, now=stored.read_at, run_id=str(uuid4()), by="", policy=self._engine.policy
+        )
+        if not isinstance(decision.result, owner.Accepted):
+            raise _refusal_for(decision.result)
+
+    def _publish(self, pair: Pair, accepted: owner.Accepted) -> int:
+        """Reserve the two slots, ahead of the backlog, and publish. Seconds until the last message may leave, rounded up.
+
+        Dying in here leaves a claim that the tick completes.
+        """
+        store, tempo = self._engine.store, self._engine.tempo
+        try:
+            opens, closeds = (int(channel in accepted.channels) for channel in (Channel.OPEN, Channel.CLOSED))
+            open_slots, closed_slots = update_pace(
+                store, lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=now, tempo=tempo)
+            )
+            slots = dict(
+                [(Channel.OPEN, slot) for slot in open_slots] + [(Channel.CLOSED, slot) for slot in closed_slots]
+            )
+            if slots:
+                self._engine.bus.publish([BroadcastEvent(pair_id=pair.id, run_id=accepted.run_id, slots=slots)])
+        except (BusUnavailable, StoreUnavailable) as error:
+            self._take_back(pair.id, accepted.run_id, error)
+            return 0
+        last = max(slots.values(), default=self._now())
+        return max(0, ceil((last - self._now()).total_seconds()))
+
+    def _take_back(self, pair_id: str, run_id: str, error: Exception) -> None:
+        """Restore what was before. If that write loses, the broadcast is under way after all, and the answer is yes."""
+        try:
+            _, undone = update(
+                self._engine.store, PAIRS, pair_id, lambda pair, now: owner.undo(pair, run_id=run_id, now=now)
+            )
+        except NoSuchRecord:
+            undone = True
+        if undone:
+            log.error(
+                "A manual broadcast could not be published and was taken back: %s",
+                error,
+                extra=fields(event="trigger_undone", pair_id=pair_id, run_id=run_id),
+            )
+            raise Refusal(503, "The broadcast could not be handed on; nothing was used up. Try again shortly.")
+
+    def _status_of(self, pair: Pair) -> dict[str, Any]:
+        return presentation.status(pair, now=self._now(), policy=self._engine.policy)
+
+    def _now(self) -> datetime:
+        return self._engine.clock.now()
+
+
+def _refusal_for(result: owner.Paused | owner.CoolingDown | owner.Running) -> Refusal:
+    match result:
+        case owner.Paused(reason):
+            return Refusal(409, f"This pair does not send: {reason}. Resume it first.")
+        case owner.CoolingDown(seconds):
+            minutes, rest = divmod(seconds, 60)
+            return Refusal(
+                429,
+                f"Messages can be resent again in {minutes}:{rest:02d} minutes.",
+                retry_after=seconds,
+            )
+        case owner.Running():
+            return Refusal(409, "A broadcast of this pair is already on its way.")

@@ -1,0 +1,215 @@
+"""The HTTP side of the API: who is asking, what for, and every refusal as a status with a sentence.
+
+Refusals are decided in one order: 401, 400 or 404, and then what the handler says. Another client's pair is a 404, like one that
+does not exist. No answer may be cached.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import flask
+import msgspec
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+
+from functions.trigger.handler import Handler, Refusal
+from shared.access import NotSignedIn, Verifier
+from shared.bus import BusUnavailable
+from shared.engine import Engine
+from shared.logs import fields, trace, trace_of
+from shared.presentation import moment
+from shared.settings import (
+    CORS_ORIGINS,
+    JWT_AUDIENCE,
+    JWT_ISSUER,
+    JWT_SECRET_KEY,
+    JWT_SECRET_KEY_PREVIOUS,
+    SettingError,
+)
+from shared.store import NewerRecord, StoreUnavailable, Unreadable
+
+MOST_HISTORY = 100
+DEFAULT_HISTORY = 20
+PREFLIGHT_SECONDS = 3600
+
+ROUTES = Map(
+    [
+        Rule("/api/broadcast/trigger", endpoint="trigger", methods=["POST"]),
+        Rule("/api/broadcast/pause", endpoint="pause", methods=["POST"]),
+        Rule("/api/broadcast/resume", endpoint="resume", methods=["POST"]),
+        Rule("/api/broadcast/status/<id>", endpoint="status", methods=["GET"]),
+        Rule("/api/broadcast/history/<id>", endpoint="history", methods=["GET"]),
+        Rule("/api/channels", endpoint="channels", methods=["GET"]),
+        Rule("/health", endpoint="health", methods=["GET"]),
+    ],
+    strict_slashes=False,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    request: flask.Request
+    client_id: str
+
+
+class Api:
+    """Answers requests for one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        if not engine.settings.get(JWT_SECRET_KEY):
+            raise SettingError("JWT_SECRET_KEY is not set; set it or JWT_SECRET_KEY_FILE to the website's secret.")
+        self._engine = engine
+        self._handler = Handler(engine)
+
+    def answer(self, request: flask.Request) -> flask.Response:
+        """The answer to any request; never raises."""
+        token = trace.set(trace_of(dict(request.headers), os.environ.get("GOOGLE_CLOUD_PROJECT")))
+        try:
+            return self._allow_origin(request, self._respond(request))
+        finally:
+            trace.reset(token)
+
+    def _respond(self, request: flask.Request) -> flask.Response:
+        if request.method == "OPTIONS":
+            return flask.Response(status=204)
+        try:
+            endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
+            if endpoint == "health":
+                return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
+            client_id = self._verifier().client_of(dict(request.headers))
+            routes: dict[str, Callable[..., dict[str, Any]]] = {
+                "trigger": self._trigger,
+                "pause": self._pause,
+                "resume": self._resume,
+                "status": self._status,
+                "history": self._history,
+                "channels": self._channels,
+            }
+            return _json(200, routes[endpoint](_Asked(request, client_id), **arguments))
+        except NotSignedIn as error:
+            return _refusal(401, str(error), {"WWW-Authenticate": "Bearer"})
+        except Refusal as refusal:
+            return _refused(refusal)
+        except (StoreUnavailable, NewerRecord, Unreadable, BusUnavailable) as error:
+            log.error("%s", error, extra=fields(event="unavailable"))
+            return _refusal(
+                503, "The service cannot reach its records just now; nothing was changed. Try again shortly."
+            )
+        except HTTPException as error:
+            sentences = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+            return _refusal(error.code or 500, sentences.get(error.code or 500, error.description or "Bad request."))
+        except Exception:
+            log.exception("An unexpected error.", extra=fields(event="unexpected"))
+            return _refusal(500, "Something went wrong on our side; it has been noted.")
+
+    def _trigger(self, asked: _Asked) -> dict[str, Any]:
+        return self._handler.trigger(asked.client_id, _broadcast_id(asked.request))
+
+    def _pause(self, asked: _Asked) -> dict[str, Any]:
+        return self._handler.pause(asked.client_id, _broadcast_id(asked.request))
+
+    def _resume(self, asked: _Asked) -> dict[str, Any]:
+        return self._handler.resume(asked.client_id, _broadcast_id(asked.request))
+
+    def _status(self, asked: _Asked, id: str) -> dict[str, Any]:
+        return self._handler.status(asked.client_id, _uuid(id))
+
+    def _history(self, asked: _Asked, id: str) -> dict[str, Any]:
+        arguments = asked.request.args
+        return self._handler.history(
+            asked.client_id, _uuid(id), before=_before(arguments.get("before")), limit=_limit(arguments.get("limit"))
+        )
+
+    def _channels(self, asked: _Asked) -> dict[str, Any]:
+        return self._handler.channels(asked.client_id)
+
+    def _verifier(self) -> Verifier:
+        settings = self._engine.settings
+        secrets = (settings.get(JWT_SECRET_KEY), settings.get(JWT_SECRET_KEY_PREVIOUS))
+        return Verifier(
+            secrets=[secret for secret in secrets if secret],
+            audience=settings.get(JWT_AUDIENCE),
+            issuer=settings.get(JWT_ISSUER),
+        )
+
+    def _now(self) -> datetime:
+        return self._engine.clock.now()
+
+    def _allow_origin(self, request: flask.Request, response: flask.Response) -> flask.Response:
+        origin = request.headers.get("Origin")
+        response.headers["Vary"] = "Origin"
+        if origin is not None and origin in self._engine.settings.get(CORS_ORIGINS):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+            if request.method == "OPTIONS":
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        return response
+
+
+def _broadcast_id(request: flask.Request) -> str:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict) or "broadcast_id" not in body:
+        raise Refusal(400, 'Missing broadcast_id: send a JSON object such as {"broadcast_id": "…"}.')
+    id = body["broadcast_id"]
+    if not isinstance(id, str):
+        raise Refusal(400, "broadcast_id must be text.")
+    return _uuid(id)
+
+
+def _uuid(text: str) -> str:
+    """Ids are UUIDs; anything else is a 404."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise NotFound from None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_HISTORY
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_HISTORY:
+        raise Refusal(400, f"limit must be a whole number from 1 to {MOST_HISTORY}.")
+    return int(text)
+
+
+def _before(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        before = msgspec.convert(text, datetime)
+    except msgspec.MsgspecError:
+        before = None
+    if before is None or before.tzinfo is None:
+        raise Refusal(400, "before must be a time with its zone, such as 2026-01-31T12:00:00Z.")
+    return before
+
+
+def _refused(refusal: Refusal) -> flask.Response:
+    body: dict[str, Any] = {"success": False, "error": str(refusal)}
+    headers = {}
+    if refusal.retry_after is not None:
+        body["retry_after_seconds"] = refusal.retry_after
+        headers["Retry-After"] = str(refusal.retry_after)
+    return _json(refusal.status, body, headers)
+
+
+def _refusal(status: int, sentence: str, headers: dict[str, str] | None = None) -> flask.Response:
+    return _json(status, {"success": False, "error": sentence}, headers)
+
+
+def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> flask.Response:
+    response = flask.Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers or {})
+    return response

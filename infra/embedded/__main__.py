@@ -1,0 +1,235 @@
+"""`make run`: everything on one machine. Settings come from the environment and from `.env`; `.env.example` documents them."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import NoReturn
+
+import waitress
+
+from infra.embedded.pages import front_page, page
+from infra.embedded.service import Service, route
+from infra.embedded.workspace import (
+    REAL,
+    SIMULATED,
+    Holder,
+    ServiceLock,
+    Workspace,
+    WorkspaceError,
+    open_workspace,
+    read_settings,
+)
+from infra.operator.csv_table import FileError
+from infra.operator.import_pairs import import_pairs
+from infra.operator.pairs_csv import parse
+from infra.telegram_simulator.page import render as render_channels
+from infra.telegram_simulator.server import SimulatorServer
+from infra.telegram_simulator.simulator import Simulator
+from shared import logs
+from shared.access import SHORTEST_SECRET
+from shared.clock import MachineClock
+from shared.logs import fields
+from shared.settings import (
+    ALL,
+    BOT_TOKEN,
+    BOT_USERNAME,
+    DATA_DIR,
+    HOST,
+    JWT_SECRET_KEY,
+    LOG_FORMAT,
+    LOG_LEVEL,
+    PAIRS,
+    PORT,
+    TELEGRAM_API_URL,
+    SettingError,
+    Settings,
+)
+from shared.telegram import Bot, BotUnusable, NotDelivered
+from shared.telegram_http import TelegramHttp
+
+SAMPLE = Path(__file__).parents[1] / "sample" / "pairs.csv"
+SIMULATED_TOKEN = "1000000001:simulated-telegram-takes-any-token"
+SIMULATED_BOT = "simulated_broadcast_bot"
+LONGEST_BODY = 64 * 1024
+HTTP_THREADS = 8
+
+log = logging.getLogger("broadcast_manager")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the functions send through."""
+
+    telegram: TelegramHttp
+    bot_username: str
+    simulator: Simulator | None
+
+
+def main() -> None:
+    """Run until Ctrl-C or SIGTERM. Exit status 2 for a setting or file that cannot be used, 1 where this machine is in the way."""
+    try:
+        settings = read_settings()
+        settings.check(ALL)
+        logs.set_up(settings.get(LOG_FORMAT), settings.get(LOG_LEVEL))
+        with ExitStack() as at_the_end:
+            _run(settings, at_the_end)
+    except (SettingError, FileError) as error:
+        _stop(str(error), 2)
+    except WorkspaceError as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("Stopped before everything was started.", 130)
+
+
+def _run(settings: Settings, at_the_end: ExitStack) -> None:
+    real = bool(settings.get(BOT_TOKEN))
+    workspace = open_workspace(settings, database=REAL if real else SIMULATED)
+    at_the_end.callback(workspace.close)
+    url = f"http://{settings.get(HOST)}:{settings.get(PORT)}"
+    lock = ServiceLock(workspace.data_dir)
+    lock.take(Holder(pid=os.getpid(), url=url, database=workspace.database.path.name))
+    at_the_end.callback(lock.release)
+    if len(workspace.jwt_secret.encode()) < SHORTEST_SECRET:
+        log.warning("JWT_SECRET_KEY is shorter than %d bytes, which makes its tokens easier to forge.", SHORTEST_SECRET)
+    line = _real_line(settings) if real else _simulated_line(workspace, at_the_end)
+    at_the_end.callback(line.telegram.close)
+    _import(workspace, real=real)
+    if line.simulator is not None:
+        _name_channels(line.simulator, workspace)
+    stop = Event()
+    service = Service(workspace, line.telegram, lambda: line.bot_username, stop=stop)
+    server = _server(settings, service, line)
+    service.recover()
+    service.start()
+    _say_where(workspace, settings, line)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.run()
+    finally:
+        log.info("Stopping: calls that have begun are finished, the rest stays for the next start.")
+        stop.set()
+        server.close()
+        service.join()
+
+
+def _server(settings: Settings, service: Service, line: Line) -> waitress.server.BaseWSGIServer:
+    host, port = settings.get(HOST), settings.get(PORT)
+    places = {"API: is it well?": "/health"}
+    prefixes = {"/api": service.trigger, "/health": service.trigger}
+    simulator = line.simulator
+    if simulator is not None:
+        places = {"The simulated channels, as a reader sees them": "/telegram", **places}
+        prefixes["/telegram"] = page(lambda: render_channels(simulator))
+    try:
+        return waitress.create_server(
+            route(prefixes, page(front_page(places))),
+            host=host,
+            port=port,
+            threads=HTTP_THREADS,
+            max_request_body_size=LONGEST_BODY,
+            ident="",
+        )
+    except OSError as error:
+        raise WorkspaceError(
+            f"Port {port} on {host} cannot be used ({error.strerror}); stop what uses it, or set PORT to another one."
+        ) from None
+
+
+def _real_line(settings: Settings) -> Line:
+    """Ask Telegram who the bot is: a wrong token is said at the start, not at the first message."""
+    telegram = TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN))
+    bot = telegram.get_me()
+    given = settings.get(BOT_USERNAME)
+    match bot:
+        case Bot(_, username):
+            return Line(telegram, given or username, None)
+        case BotUnusable(error):
+            raise SettingError(f"BOT_TOKEN: Telegram does not know this bot ({error}). Copy the token anew from @BotFather.")
+        case NotDelivered(why) if given:
+            log.warning("Telegram cannot be reached now: %s. Messages wait until it can.", why)
+            return Line(telegram, given, None)
+        case _:
+            raise SettingError(
+                f"TELEGRAM_API_URL: nothing that could say the bot's name answers at {settings.get(TELEGRAM_API_URL)}"
+                f" ({bot}); check it and the network, or set BOT_USERNAME."
+            )
+
+
+def _simulated_line(workspace: Workspace, at_the_end: ExitStack) -> Line:
+    simulator = Simulator(
+        MachineClock(),
+        database=workspace.data_dir / "telegram.db",
+        accept_unknown_channels=True,
+        bot_username=SIMULATED_BOT,
+    )
+    server = at_the_end.enter_context(SimulatorServer(simulator))
+    telegram = TelegramHttp(server.url, lambda: SIMULATED_TOKEN)
+    return Line(telegram, SIMULATED_BOT, simulator)
+
+
+def _import(workspace: Workspace, *, real: bool) -> None:
+    """Bring in the pairs of PAIRS, or the sample where Telegram is simulated; rows that cannot be used are said one by one."""
+    given = workspace.settings.get(PAIRS)
+    path = Path(given) if given else None if real else SAMPLE
+    if path is None:
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingError(f"PAIRS: cannot read {path}: {error.strerror}.") from None
+    parsed = parse([(str(path), content)])
+    summary = import_pairs(workspace.store, parsed.rows, now=workspace.clock.now(), policy=workspace.policy)
+    for defect in (*parsed.defects, *summary.rejected):
+        log.warning("%s", defect, extra=fields(event="row_rejected"))
+    log.info(
+        "%s: %d new pairs, %d updated, %d unchanged, %d rejected.",
+        path,
+        summary.new,
+        summary.updated,
+        summary.unchanged,
+        len(parsed.defects) + len(summary.rejected),
+        extra=fields(event="pairs_imported"),
+    )
+
+
+def _name_channels(simulator: Simulator, workspace: Workspace) -> None:
+    for stored in workspace.store.all_pairs():
+        pair = stored.record
+        simulator.add_channel(pair.open_chat_id, pair.open_channel_title)
+        simulator.add_channel(pair.closed_chat_id, pair.closed_channel_title)
+
+
+def _say_where(workspace: Workspace, settings: Settings, line: Line) -> None:
+    url = f"http://{settings.get(HOST)}:{settings.get(PORT)}"
+    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731 - six lines of one kind
+    say("")
+    say("Broadcast Manager is running. Ctrl-C stops it; what is left to do is done after the next start.")
+    if line.simulator is not None:
+        say(f"  Channels   {url}/telegram   (Telegram is simulated; set BOT_TOKEN for the real one)")
+    else:
+        say(f"  Bot        @{line.bot_username} at {settings.get(TELEGRAM_API_URL)}")
+    say(f"  API        {url}/api/…   (a token to try it: .venv/bin/broadcastctl token --client UUID)")
+    say("  Operator   .venv/bin/broadcastctl status")
+    say(f"  Records    {workspace.describe}")
+    say("")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _stop(sentence: str, status: int) -> NoReturn:
+    print(logs.scrub(sentence), file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
