@@ -105,7 +105,7 @@ def undo(pair: Pair, *, run_id: str, now: datetime) -> Decision[Pair, bool]:
     The cooldown is given back; a run that the trigger began is gone as if it had never been.
     """
     run = pair.run
-    if run is None or run.run_id != run_id or run.undo is None or any(d.tries > 0 for _, d in run.deliveries()):
+    if run is None or run.run_id != run_id or run.undo is None or run.undo.revision != run.revision:
         return unchanged(False)
     was = run.undo
     restored = replace(
@@ -205,10 +205,11 @@ def end(pair: Pair, *, now: datetime, take_down: bool) -> Decision[Pair, None]:
 def _count_trigger(pair: Pair, before: Pair, trigger_id: str, now: datetime) -> Pair:
     run = pair.run
     assert run is not None
-    if run.undo is None:
+    if run.undo is None or run.undo.trigger_id != trigger_id:
         taken_up = Undo(
             trigger_id=trigger_id,
             began=False,
+            revision=run.revision,
             last_manual_trigger_time=before.last_manual_trigger_time,
             next_send_time=before.next_send_time,
             retry_at=before.retry_at,

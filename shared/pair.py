@@ -120,6 +120,8 @@ class Undo(Record, frozen=True, kw_only=True):
     trigger_id: str
     began: bool
     """False if the trigger took up a run that was stuck: then only the cooldown is given back."""
+    revision: int
+    """The run's revision then: while it is the same, nothing has become of the trigger."""
     last_manual_trigger_time: datetime | None
     next_send_time: datetime | None
     retry_at: datetime | None

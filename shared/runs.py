@@ -106,6 +106,7 @@ def begin(
         undo = Undo(
             trigger_id=run_id,
             began=True,
+            revision=0,
             last_manual_trigger_time=pair.last_manual_trigger_time,
             next_send_time=pair.next_send_time,
             retry_at=pair.retry_at,

@@ -14,11 +14,11 @@ from infra.embedded.stopping import StoppableClock
 from infra.embedded.workspace import Workspace
 from shared import engine
 from shared.clock import Clock
+from shared.decision import Decision
 from shared.engine import Engine, Precision
 from shared.events import TickEvent, Topic
 from shared.logs import fields
 from shared.runs import expire
-from shared.decision import Decision
 from shared.settings import TELEGRAM_RATE, TICK_SECONDS
 from shared.store import PAIRS, update
 from shared.telegram import Telegram

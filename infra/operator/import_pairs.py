@@ -141,8 +141,7 @@ def import_pairs(
         progress(done, writes)
     updated = 0
     for id, row in edits:
-        changes = row.texts()
-        if update(store, PAIRS, id, lambda pair, at, c=changes: edit(pair, now=at, changes=c, policy=policy))[1]:
+        if _edit(store, id, row.texts(), policy):
             updated += 1
         else:
             unchanged += 1
@@ -167,6 +166,10 @@ def _create(store: Store, pair: Pair) -> Pair | None:
         # The answer to this very write may have been lost.
         return None if stored.record == pair else stored.record
     return None
+
+
+def _edit(store: Store, id: str, changes: dict[str, Any], policy: Policy) -> bool:
+    return update(store, PAIRS, id, lambda pair, at: edit(pair, now=at, changes=changes, policy=policy))[1]
 
 
 def _contradiction(

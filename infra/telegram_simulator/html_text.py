@@ -82,7 +82,9 @@ class _Parser:
                 "Text contains invalid Unicode characters after decoding HTML entities, "
                 "check for unmatched surrogate code units"
             )
-        return FormattedText(text, tuple(in_order(self._entities)))
+        # A language counts only inside <pre>; on a lone <code> it is forgotten.
+        entities = [Entity("code", e.offset, e.length) if e.type == "code" else e for e in self._entities]
+        return FormattedText(text, tuple(in_order(entities)))
 
     def _append(self, piece: str) -> None:
         if piece:
