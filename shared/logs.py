@@ -6,6 +6,7 @@ filter that takes secrets out: a bot's token stands in each of Telegram's URLs, 
 
 import json
 import logging
+import os
 import re
 import sys
 import traceback
@@ -92,9 +93,9 @@ class TerminalFormatter(logging.Formatter):
 
 
 def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
-    """Send all logs to standard output; `auto` is text in a terminal and JSON elsewhere. Safe to call again."""
+    """Send all logs to standard output; `auto` is JSON where Cloud Run says it runs us, else text. Safe to call again."""
     stream = sys.stdout if stream is None else stream
-    as_text = log_format == "text" or (log_format == "auto" and stream.isatty())
+    as_text = log_format == "text" or (log_format == "auto" and "K_SERVICE" not in os.environ)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TerminalFormatter(colour=stream.isatty()) if as_text else JsonFormatter())
     root = logging.getLogger()

@@ -157,8 +157,8 @@ class Store(Protocol):
     def create(self, collection: Collection[R], id: str, record: R) -> None:
         """Raises AlreadyExists, also when an earlier try of this very call was applied and its answer lost."""
 
-    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> None:
-        """Write the record if it is still as `stored` was read. Raises Changed."""
+    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
+        """Write the record if it is still as `stored` was read; what is stored now. Raises Changed."""
 
     def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
         """Pairs with `wake_at <= now`, the longest due first. A record that cannot be read is logged and left out."""
@@ -188,6 +188,19 @@ def update(
 
     `seen` spares the first read. `decide` gets the record and the store's time. Raises NoSuchRecord and StoreUnavailable.
     """
+    stored, result = update_stored(store, collection, id, decide, seen=seen)
+    return stored.record, result
+
+
+def update_stored(
+    store: Store,
+    collection: Collection[R],
+    id: str,
+    decide: Callable[[R, datetime], Decision[R, T]],
+    *,
+    seen: Stored[R] | None = None,
+) -> tuple[Stored[R], T]:
+    """Like update, for whoever writes the same record again soon: with what is stored now, the next write needs no read."""
     for _ in range(MOST_RACES):
         stored = seen if seen is not None else store.get(collection, id)
         seen = None
@@ -197,12 +210,11 @@ def update(
         if decision.archive is not None:
             archive(store, decision.archive)
         if decision.record is None:
-            return stored.record, decision.result
+            return stored, decision.result
         try:
-            store.replace(collection, stored, decision.record)
+            return store.replace(collection, stored, decision.record), decision.result
         except Changed:
             continue
-        return decision.record, decision.result
     raise StoreUnavailable(f"record {id} in {collection.name} changed under the writer {MOST_RACES} times running")
 
 
@@ -218,9 +230,10 @@ def archive(store: Store, entry: HistoryEntry) -> None:
         if stored.record.run.revision >= entry.run.revision:
             return None
         try:
-            return store.replace(HISTORY, stored, entry)
+            store.replace(HISTORY, stored, entry)
         except Changed:
             continue
+        return None
     raise StoreUnavailable(f"run {entry.run.run_id} changed in the history {MOST_RACES} times running")
 
 

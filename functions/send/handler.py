@@ -4,6 +4,7 @@ Where a process can die: before `start` is written nothing has happened and the 
 settled outcome it becomes unconfirmed, since nobody knows; after it, the deletion is repeated when the event comes again.
 """
 
+import dataclasses
 import logging
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -31,7 +32,7 @@ from shared.messages import CannotRender, Message, render
 from shared.pace import LONGEST_HOLD, bot_unusable, probe_sent, reserve, throttle
 from shared.pair import Delivery, DeliveryState, Pair
 from shared.runs import SENDING_FOR, refuse
-from shared.store import PAIRS, NoSuchRecord, StoreUnavailable, update, update_pace
+from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
 
 LONGEST_WAIT = timedelta(seconds=60)
 """A slot further away is not waited for: the message is put off, and a tick publishes it again."""
@@ -62,9 +63,9 @@ class Sender:
             while True:
                 slot = self._in_time(event, slot)
                 attempt_id = str(uuid4())
-                pair, message = self._start(event, attempt_id)
-                outcome = self._call(event, pair, message, slot)
-                result = self._record(event, pair, attempt_id, outcome)
+                started, message = self._start(event, attempt_id)
+                outcome = self._call(event, started.record, message, slot)
+                result = self._record(event, started, attempt_id, outcome)
                 if result is not Settle.AGAIN:
                     return
         except _GivenUp:
@@ -121,7 +122,7 @@ class Sender:
         log.info("The message is put off: %s.", why, extra=_about(event, until=until))
         raise _GivenUp
 
-    def _start(self, event: MessageEvent, attempt_id: str) -> tuple[Pair, Message]:
+    def _start(self, event: MessageEvent, attempt_id: str) -> tuple[Stored[Pair], Message]:
         """Write that the call begins, and render the message from the very record that was written: an edit always wins."""
         rendered: list[Message] = []
 
@@ -132,17 +133,17 @@ class Sender:
             return decision
 
         try:
-            pair, result = update(self._engine.store, PAIRS, event.pair_id, enter)
+            started, result = update_stored(self._engine.store, PAIRS, event.pair_id, enter)
         except NoSuchRecord:
             raise self._stale(event) from None
         except CannotRender as error:
             self._refuse(event, str(error))
             raise _GivenUp from error
         if result is Start.DONE:
-            delete_replaced(self._engine, pair, event.channel, _about(event))
+            delete_replaced(self._engine, started.record, event.channel, _about(event))
         if result is not Start.GO:
             raise self._stale(event)
-        return pair, rendered[0]
+        return started, rendered[0]
 
     def _refuse(self, event: MessageEvent, reason: str) -> None:
         update(
@@ -164,11 +165,12 @@ class Sender:
             clock.sleep((slot - clock.now()).total_seconds())
         return self._engine.telegram.send_message(_delivery(pair, event).chat, message)
 
-    def _record(self, event: MessageEvent, pair: Pair, attempt_id: str, outcome: telegram.Outcome) -> Settle:
+    def _record(self, event: MessageEvent, started: Stored[Pair], attempt_id: str, outcome: telegram.Outcome) -> Settle:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
         engine = self._engine
-        delivery = _delivery(pair, event)
-        settled_pair, result = self._settle(event, pair, attempt_id, _settled_as(outcome, engine.clock.now(), delivery))
+        delivery = _delivery(started.record, event)
+        outcome_of_it = _settled_as(outcome, engine.clock.now(), delivery)
+        settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
         self._log(event, outcome, delivery.tries, settled_pair)
         match outcome:
             case telegram.Throttled(retry_after, error) | telegram.Unconfirmed(error, float(retry_after)):
@@ -189,11 +191,15 @@ class Sender:
         """Keep this process's other messages back at once, without asking the pace document before each of them."""
         self._held_until = self._engine.clock.now() + min(timedelta(seconds=seconds), LONGEST_HOLD)
 
-    def _settle(self, event: MessageEvent, pair: Pair, attempt_id: str, outcome: Outcome) -> tuple[Pair, Settle]:
+    def _settle(
+        self, event: MessageEvent, started: Stored[Pair], attempt_id: str, outcome: Outcome
+    ) -> tuple[Pair, Settle]:
         """Write the outcome, again and again while the store is down; Telegram has been called, so it must not be lost."""
         clock = self._engine.clock
         delay = SETTLE_AGAIN_FIRST
         deadline = clock.monotonic() + SENDING_FOR.total_seconds()
+        # Mostly nothing has touched the pair since the call began: then no read is needed, only today's time.
+        seen: Stored[Pair] | None = dataclasses.replace(started, read_at=clock.now())
         while True:
             try:
                 return update(
@@ -203,14 +209,19 @@ class Sender:
                     lambda pair, now: settle(
                         pair, channel=event.channel, attempt_id=attempt_id, outcome=outcome, now=now
                     ),
+                    seen=seen,
                 )
             except StoreUnavailable:
+                seen = None
                 if clock.monotonic() + delay > deadline:
                     log.error(
                         "The store is down and this outcome could not be recorded: %s",
                         outcome,
                         extra=_about(
-                            event, event="settle_lost", chat=_delivery(pair, event).chat, attempt_id=attempt_id
+                            event,
+                            event="settle_lost",
+                            chat=_delivery(started.record, event).chat,
+                            attempt_id=attempt_id,
                         ),
                     )
                     raise

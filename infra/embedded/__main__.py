@@ -149,7 +149,9 @@ def _real_line(settings: Settings) -> Line:
         case Bot(_, username):
             return Line(telegram, given or username, None)
         case BotUnusable(error):
-            raise SettingError(f"BOT_TOKEN: Telegram does not know this bot ({error}). Copy the token anew from @BotFather.")
+            raise SettingError(
+                f"BOT_TOKEN: Telegram does not know this bot ({error}). Copy the token anew from @BotFather."
+            )
         case NotDelivered(why) if given:
             log.warning("Telegram cannot be reached now: %s. Messages wait until it can.", why)
             return Line(telegram, given, None)

@@ -79,7 +79,9 @@ class Service:
                 self._workspace.store,
                 PAIRS,
                 stored.id,
-                lambda pair, now: Decision(after if (after := expire(pair, now=now, dead=True)) != pair else None, None),
+                lambda pair, now: Decision(
+                    after if (after := expire(pair, now=now, dead=True)) != pair else None, None
+                ),
                 seen=stored,
             )
             cut_off += pair != stored.record
@@ -114,7 +116,9 @@ class Service:
                     self._workspace.store.delete_expired(self._clock.now())
                     next_housekeeping += HOUSEKEEPING_SECONDS
             except Exception:
-                log.exception("The tick could not be published; the next one tries again.", extra=fields(event="tick_lost"))
+                log.exception(
+                    "The tick could not be published; the next one tries again.", extra=fields(event="tick_lost")
+                )
             self._stop.wait(self._workspace.settings.get(TICK_SECONDS))
 
 

@@ -59,7 +59,7 @@ class SqliteStore:
         except sqlite3.IntegrityError:
             raise AlreadyExists(f"{collection.name} has a record {id} already") from None
 
-    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> None:
+    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
         columns = _columns(collection, record)
         settings = "".join(f", {name} = ?" for name in columns)
         changed = self._database.execute(
@@ -68,6 +68,7 @@ class SqliteStore:
         )
         if changed == 0:
             raise Changed(f"record {stored.id} in {collection.name} is not the one that was read")
+        return Stored(stored.id, record, stored.version + 1, self._clock.now())
 
     def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
         """A page that holds unreadable records is filled up from the next one, so that they never block the way."""

@@ -1,7 +1,7 @@
 """Keeping the simulated Telegram on disk, so that a killed process loses nothing that was "in Telegram"."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -72,7 +72,7 @@ class Database:
         """Close the file."""
         self._connection.close()
 
-    def _save(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    def _save(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if len(rows) == 1:
             self._connection.execute(statement, rows[0])
         elif rows:

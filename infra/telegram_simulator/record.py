@@ -84,6 +84,17 @@ class _Chat:
         self.visible: dict[int, Message] = {}
 
 
+class _Figures:
+    def __init__(self, keep_calls: int | None) -> None:
+        self.calls: deque[Call] = deque(maxlen=keep_calls)
+        self.calls_seen = 0
+        self.accepted = 0
+        self.refused: dict[int, int] = {}
+        self.densest = Densest()
+        self.first: tuple[datetime, float] | None = None
+        self.last: tuple[datetime, float] | None = None
+
+
 def _first_id(chat_id: int) -> int:
     """Where a chat's ids begin: looks random, is the same in every run, differs between chats. Never 1, which
     Telegram gives to a channel's creation."""
@@ -96,7 +107,7 @@ class Record:
     def __init__(self, keep_calls: int | None) -> None:
         self._chats: OrderedDict[int, _Chat] = OrderedDict()  # the most recently active last
         self._keep_calls = keep_calls
-        self._forget_figures()
+        self._figures = _Figures(keep_calls)
 
     def add_channel(self, channel: Channel) -> None:
         """Register a chat, or replace what is known of it; its messages stay."""
@@ -147,30 +158,43 @@ class Record:
 
     def note_call(self, call: Call) -> None:
         """Remember a call and keep the figures."""
-        self.calls.append(call)
-        self._calls_seen += 1
+        figures = self._figures
+        figures.calls.append(call)
+        figures.calls_seen += 1
         if not call.accepted and call.status != 200:
-            self._refused[call.status] = self._refused.get(call.status, 0) + 1
+            figures.refused[call.status] = figures.refused.get(call.status, 0) + 1
 
     def note_accepted(self, at: datetime, monotonic: float) -> None:
         """Keep the figures of an accepted sendMessage."""
-        self._accepted += 1
-        self._densest.count(monotonic)
-        self._first = self._first or (at, monotonic)
-        self._last = (at, monotonic)
+        figures = self._figures
+        figures.accepted += 1
+        figures.densest.count(monotonic)
+        figures.first = figures.first or (at, monotonic)
+        figures.last = (at, monotonic)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls so far, as many as are kept."""
+        return list(self._figures.calls)
+
+    @property
+    def accepted(self) -> int:
+        """How many sendMessage calls were accepted."""
+        return self._figures.accepted
 
     def summary(self) -> Summary:
         """The figures now."""
-        first, last = self._first or (None, None), self._last or (None, None)
+        figures = self._figures
+        first, last = figures.first or (None, None), figures.last or (None, None)
         return Summary(
             channels=len(self._chats),
             messages=sum(len(chat.messages) for chat in self._chats.values()),
             visible=sum(len(chat.visible) for chat in self._chats.values()),
-            calls=self._calls_seen,
-            accepted=self._accepted,
-            refused=dict(self._refused),
-            too_many_requests=self._refused.get(429, 0),
-            max_in_any_second=self._densest.most,
+            calls=figures.calls_seen,
+            accepted=figures.accepted,
+            refused=dict(figures.refused),
+            too_many_requests=figures.refused.get(429, 0),
+            max_in_any_second=figures.densest.most,
             first_accepted=first[0],
             last_accepted=last[0],
             first_accepted_monotonic=first[1],
@@ -181,21 +205,12 @@ class Record:
         """Empty every chat and start the figures anew; the chats stay."""
         for chat_id, chat in self._chats.items():
             self._chats[chat_id] = _Chat(chat.channel)
-        self._forget_figures()
+        self._figures = _Figures(self._keep_calls)
 
     def forget_channels(self) -> None:
         """Forget the chats too."""
         self._chats.clear()
-        self._forget_figures()
-
-    def _forget_figures(self) -> None:
-        self.calls: deque[Call] = deque(maxlen=self._keep_calls)
-        self._calls_seen = 0
-        self._accepted = 0
-        self._refused: dict[int, int] = {}
-        self._densest = Densest()
-        self._first: tuple[datetime, float] | None = None
-        self._last: tuple[datetime, float] | None = None
+        self._figures = _Figures(self._keep_calls)
 
 
 def _last(chats: OrderedDict[int, _Chat], count: int | None) -> Iterable[int]:

@@ -8,7 +8,7 @@ import msgspec
 
 from infra.telegram_simulator.refusals import Refused
 
-_JSON = (("Content-Type", "application/json"),)
+_JSON: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -133,7 +133,7 @@ class Simulator:
 
     def _bot_id(self, token: str) -> int:
         well_formed = WELL_FORMED_TOKEN.fullmatch(token)
-        if well_formed is None:  # api.telegram.org's answer; the published server says 401 (TELEGRAM Bot API, PTB)
+        if well_formed is None:  # api.telegram.org's answer; the published server says 401
             raise Refused(404, "Not Found")
         if self._token is not None and token != self._token:
             raise Refused(401, "Unauthorized")
@@ -276,11 +276,12 @@ class Simulator:
     def calls(self) -> list[Call]:
         """The calls so far (the last `keep_calls`), in the order in which they were decided."""
         with self._lock:
-            return list(self._record.calls)
+            return self._record.calls
 
     def accepted_count(self) -> int:
         """How many sendMessage calls were accepted since the start or the last reset."""
-        return self.summary().accepted
+        with self._lock:
+            return self._record.accepted
 
     def summary(self) -> Summary:
         """The figures now."""

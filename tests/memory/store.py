@@ -39,13 +39,14 @@ class MemoryStore:
                 raise AlreadyExists(id)
             self._records[collection.name, id] = (1, collection.encode(record))
 
-    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> None:
+    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
         with self._lock:
             self.writes += 1
             found = self._records.get((collection.name, stored.id))
             if found is None or found[0] != stored.version:
                 raise Changed(stored.id)
             self._records[collection.name, stored.id] = (found[0] + 1, collection.encode(record))
+        return Stored(stored.id, record, found[0] + 1, self._clock.now())
 
     def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
         due = [s for s in self._all(PAIRS) if s.record.wake_at is not None and s.record.wake_at <= now]

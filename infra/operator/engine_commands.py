@@ -1,0 +1,39 @@
+"""`broadcastctl status` and `broadcastctl tick`."""
+
+import click
+
+from infra.operator.options import as_json_option
+from infra.operator.status_view import describe, document, overview
+from infra.operator.text import as_json as json_text
+from infra.operator.workspace_access import Failed, opened
+from shared.events import TickEvent
+from shared.pace import PACE_ID
+from shared.store import PACE
+
+
+@click.command("status")
+@as_json_option
+@click.pass_context
+def status_command(context: click.Context, as_json: bool) -> None:
+    """What is due, in flight and broken, and why; the gate and the pace."""
+    with opened(context) as workspace:
+        seen = overview((stored.record for stored in workspace.store.all_pairs()), workspace.clock.now())
+        # Looked at, not made: a status leaves no trace.
+        stored_pace = workspace.store.get(PACE, PACE_ID)
+        pace = None if stored_pace is None else stored_pace.record
+        records, running = workspace.describe, workspace.service_running
+    if as_json:
+        click.echo(json_text(document(seen, pace, records=records, service_running=running)))
+    else:
+        click.echo(describe(seen, pace, records=records, service_running=running))
+
+
+@click.command("tick")
+@click.pass_context
+def tick_command(context: click.Context) -> None:
+    """Look for what is due now instead of at the next tick. Harmless at any time: ticks send nothing twice."""
+    with opened(context) as workspace:
+        if not workspace.service_running:
+            raise Failed(f"no service is running on DATA_DIR ({workspace.describe}); start it with make run")
+        workspace.bus.publish([TickEvent()])
+    click.echo("Ticked: what is due is being sent.")

@@ -1,0 +1,132 @@
+"""`broadcastctl pairs import`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from infra.operator.csv_table import Defect, FileError
+from infra.operator.import_pairs import Summary, import_pairs
+from infra.operator.options import Hours, as_json_option
+from infra.operator.pairs_csv import File, Parsed, parse
+from infra.operator.text import as_json, counted, plain
+from infra.operator.workspace_access import Unusable, opened
+
+WORTH_A_BAR = 200
+"""Writes; fewer are done before anyone could read the bar."""
+
+file_type = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+
+@click.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=file_type)
+@click.option("--state", type=file_type, help="The export of broadcast_manager: ids, schedule and counters are kept.")
+@click.option(
+    "--spread", type=Hours(), metavar="HOURS", help="Spread the first broadcasts of new, due pairs over this time."
+)
+@as_json_option
+@click.pass_context
+def import_command(
+    context: click.Context, files: tuple[str, ...], state: str | None, spread: float | None, as_json: bool
+) -> None:
+    """Import pairs from CSV, as psql's \\copy … CSV HEADER writes it.
+
+    FILE is an export of main_clients_database; more files, and an export of broadcast_manager, can follow. "-" reads from
+    standard input. Importing again is harmless: edited rows update the texts, and the state stays as it is.
+
+    Rows that cannot be used are reported as FILE:LINE: FIELD: REASON, and the others are imported.
+
+    \b
+    Exit code: 0 all rows are in, 1 some were rejected, 2 a file cannot be used at all.
+
+    \b
+    Examples:
+      broadcastctl pairs import main_clients_database.csv
+      broadcastctl pairs import main_clients_database.csv --state broadcast_manager.csv
+      broadcastctl pairs import main_clients_database.csv --spread 24
+      psql -c "\\copy main_clients_database TO STDOUT CSV HEADER" | broadcastctl pairs import -
+    """
+    try:
+        parsed = parse([_read(name) for name in files], None if state is None else _read(state))
+    except FileError as error:
+        raise Unusable(str(error)) from None
+    with opened(context) as workspace:
+        with _bar() as progress:
+            summary = import_pairs(
+                workspace.store,
+                parsed.rows,
+                now=workspace.clock.now(),
+                policy=workspace.policy,
+                spread_hours=spread,
+                progress=progress,
+            )
+        where = workspace.describe
+    defects = (*parsed.defects, *summary.rejected)
+    rejected = len({(defect.file, defect.line) for defect in defects})
+    if as_json:
+        click.echo(_document(summary, defects, rejected, where))
+    else:
+        for defect in defects:
+            click.echo(plain(str(defect)), err=True)
+        click.echo(_sentence(parsed, summary, rejected, where, spread))
+    context.exit(1 if rejected else 0)
+
+
+def _read(name: str) -> File:
+    if name == "-":
+        return "standard input", sys.stdin.buffer.read()
+    try:
+        return name, Path(name).read_bytes()
+    except OSError as error:
+        raise FileError(f"{name} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr if that is a terminal and the work is long."""
+    with ExitStack() as at_the_end:
+        advance: list[Callable[[int], None]] = []
+        shown = 0
+
+        def progress(done: int, writes: int) -> None:
+            nonlocal shown
+            if not advance and writes >= WORTH_A_BAR and sys.stderr.isatty():
+                bar = click.progressbar(
+                    length=writes, label="Importing", file=sys.stderr, update_min_steps=max(1, writes // 200)
+                )
+                advance.append(at_the_end.enter_context(bar).update)
+            if advance:
+                advance[0](done - shown)
+            shown = done
+
+        yield progress
+
+
+def _document(summary: Summary, defects: tuple[Defect, ...], rejected: int, where: str) -> str:
+    return as_json(
+        {
+            "new": summary.new,
+            "updated": summary.updated,
+            "unchanged": summary.unchanged,
+            "rejected": rejected,
+            "due_now": summary.due_now,
+            "records": where,
+            "defects": defects,
+        }
+    )
+
+
+def _sentence(parsed: Parsed, summary: Summary, rejected: int, where: str, spread: float | None) -> str:
+    counts = (
+        f"{summary.new} new, {summary.updated} updated, {summary.unchanged} unchanged, "
+        f"{counted(rejected, 'row')} rejected; {where}."
+    )
+    if not parsed.rows and not rejected:
+        return f"No rows under the header. {counts}"
+    if spread is not None and summary.new:
+        return f"{counts}\nThe first broadcasts of the new pairs are spread over {spread:g} h."
+    if summary.due_now:
+        return f"{counts}\nDue now: {summary.due_now} of the new pairs."
+    return counts

@@ -1,0 +1,182 @@
+"""What is due, in flight and broken, and why: gathered in one pass over the pairs, shown as text or JSON. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import nlargest
+from typing import Any
+
+from infra.operator.lookup import SHOWN_PREFIX
+from infra.operator.text import counted, duration, listing, relative, table, when
+from shared.pace import Pace
+from shared.pair import Pair, PairState, Run
+from shared.runs import NO_ANSWER, run_error
+
+MOST_LINES = 10
+"""Lines a list takes in the text; JSON has all of them."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One pair that deserves a look, and why."""
+
+    id: str
+    open_channel_id: int
+    title: str
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of everything at `now`."""
+
+    now: datetime
+    pairs: int
+    states: dict[str, int]
+    due: int
+    oldest_due: datetime | None
+    next_due: Line | None
+    running: list[Line] = field(default_factory=list)
+    paused: list[Line] = field(default_factory=list)
+    unconfirmed: list[Line] = field(default_factory=list)
+    errors: list[Line] = field(default_factory=list)
+    """Of pairs that are not paused, the newest first, at most `MOST_LINES`."""
+
+
+def overview(pairs: Iterable[Pair], now: datetime) -> Overview:
+    """Look at every pair once."""
+    states: Counter[str] = Counter()
+    due, oldest_due = 0, now
+    next_due: tuple[datetime, Pair] | None = None
+    running: list[Line] = []
+    paused: list[Line] = []
+    unconfirmed: list[Line] = []
+    errors: list[Line] = []
+    for pair in pairs:
+        states[pair.state.value] += 1
+        if pair.wake_at is not None and pair.wake_at <= now:
+            due += 1
+            oldest_due = min(oldest_due, pair.wake_at)
+        elif pair.run is None and pair.wake_at is not None and (next_due is None or pair.wake_at < next_due[0]):
+            next_due = pair.wake_at, pair
+        if pair.run is not None:
+            running.append(_line(pair, pair.run.claimed_at, _progress(pair.run)))
+        elif pair.state is PairState.PAUSED:
+            paused.append(_line(pair, pair.paused_at, pair.pause_reason or "no reason given"))
+        elif pair.state is PairState.UNCONFIRMED:
+            unconfirmed.append(_unconfirmed(pair))
+        elif pair.last_error_message and pair.ended_at is None:
+            errors.append(_line(pair, pair.last_error_time, pair.last_error_message))
+    return Overview(
+        now=now,
+        pairs=states.total(),
+        states=dict(states.most_common()),
+        due=due,
+        oldest_due=oldest_due if due else None,
+        next_due=None if next_due is None else _line(next_due[1], next_due[0], next_due[1].state.value),
+        running=running,
+        paused=paused,
+        unconfirmed=unconfirmed,
+        errors=nlargest(MOST_LINES, errors, key=lambda line: line.at.timestamp() if line.at else 0.0),
+    )
+
+
+def document(seen: Overview, pace: Pace | None, *, records: str, service_running: bool) -> dict[str, Any]:
+    """The overview for `--json`."""
+    return {
+        "server_time": seen.now,
+        "records": records,
+        "service_running": service_running,
+        "pairs": seen.pairs,
+        "states": seen.states,
+        "due": {"count": seen.due, "oldest": seen.oldest_due},
+        "next_due": seen.next_due,
+        "running": seen.running,
+        "paused": seen.paused,
+        "unconfirmed": seen.unconfirmed,
+        "errors": seen.errors,
+        "gate": None if pace is None else pace.gate,
+        "pace": None if pace is None else {"next_slot": pace.next_slot, "tick": pace.tick},
+    }
+
+
+def describe(seen: Overview, pace: Pace | None, *, records: str, service_running: bool) -> str:
+    """The overview for people; what is in order takes one line."""
+    now = seen.now
+    lines = [
+        ("Records", records),
+        ("Service", "running" if service_running else "not running; start it with: make run"),
+        ("Gate", _gate(pace, now)),
+        ("Pace", _pace(pace, now)),
+        ("Pairs", _states(seen)),
+        (
+            "Due now",
+            "none" if seen.oldest_due is None else f"{seen.due}, the oldest since {when(seen.oldest_due, now)}",
+        ),
+        ("In flight", str(len(seen.running)) if seen.running else "none"),
+        ("Next due", "none" if seen.next_due is None else f"{when(seen.next_due.at, now)}: {_name(seen.next_due)}"),
+    ]
+    blocks = [listing(lines)]
+    for heading, found in (
+        ("In flight", seen.running),
+        ("Unconfirmed: look into the channel; if the message is missing, resend it", seen.unconfirmed),
+        ("Paused: mend the cause, then broadcastctl pairs resume ID", seen.paused),
+        ("Last errors", seen.errors),
+    ):
+        if found:
+            blocks.append(_block(heading, found, now))
+    return "\n\n".join(blocks)
+
+
+def _line(pair: Pair, at: datetime | None, why: str) -> Line:
+    return Line(pair.id, pair.open_channel_id, pair.open_channel_title, at, why)
+
+
+def _unconfirmed(pair: Pair) -> Line:
+    last = pair.last_broadcast
+    if last is None:
+        return _line(pair, None, NO_ANSWER)
+    return _line(pair, last.finished_at, run_error(last) or NO_ANSWER)
+
+
+def _progress(run: Run) -> str:
+    return f"{run.cause.value}: open {run.open.state.value}, closed {run.closed.state.value}"
+
+
+def _name(line: Line) -> str:
+    return f"{line.title} ({line.id[:SHOWN_PREFIX]})"
+
+
+def _states(seen: Overview) -> str:
+    if not seen.pairs:
+        return "none; add some with: broadcastctl pairs import FILE.csv"
+    return f"{seen.pairs}: " + ", ".join(f"{number} {state}" for state, number in seen.states.items())
+
+
+def _gate(pace: Pace | None, now: datetime) -> str:
+    gate = None if pace is None else pace.gate
+    if gate is None:
+        return "open"
+    return (
+        f"closed for {duration(now - gate.since)}, {gate.reason.value}: {gate.detail}; "
+        f"next probe {when(gate.blocked_until, now) if gate.blocked_until > now else 'now'}"
+    )
+
+
+def _pace(pace: Pace | None, now: datetime) -> str:
+    if pace is None or pace.next_slot is None:
+        return "nothing sent yet"
+    slot = "free" if pace.next_slot <= now else f"taken until {when(pace.next_slot, now)}"
+    return slot if pace.tick is None else f"{slot}; last busy tick {relative(pace.tick.published_at, now)}"
+
+
+def _block(heading: str, found: list[Line], now: datetime) -> str:
+    rows = [
+        ("  " + line.id[:SHOWN_PREFIX], line.title, "–" if line.at is None else relative(line.at, now), line.why)
+        for line in found[:MOST_LINES]
+    ]
+    text = f"{heading}\n{table(('  ID', 'TITLE', 'SINCE', 'WHY'), rows)}"
+    more = len(found) - MOST_LINES
+    return text if more <= 0 else f"{text}\n  … and {counted(more, 'more pair')}; --json has all of them"

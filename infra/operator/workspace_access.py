@@ -1,0 +1,81 @@
+"""How commands reach the records: opened when first needed, closed at the end, and faults said in one sentence."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+from infra.operator.csv_table import FileError
+from shared.bus import Bus, BusUnavailable
+from shared.clock import Clock
+from shared.runs import Policy
+from shared.settings import SettingError, Settings
+from shared.store import Store, StoreError
+
+
+class Workspace(Protocol):
+    """What a command needs of an engine."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def bus(self) -> Bus: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def describe(self) -> str:
+        """Where the records lie, for people."""
+
+    @property
+    def jwt_secret(self) -> str: ...
+
+    @property
+    def service_running(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+Opener = Callable[[], Workspace]
+
+
+class Unusable(click.ClickException):
+    """Raised for a setting, a file or an argument that cannot be used: exit code 2."""
+
+    exit_code = 2
+
+
+class Failed(click.ClickException):
+    """Raised when the command was understood and could not be done: exit code 1."""
+
+    exit_code = 1
+
+
+@contextmanager
+def opened(context: click.Context) -> Iterator[Workspace]:
+    """The workspace of the settings in force, or the one handed in as the context's object."""
+    # Imported late: `--help` and a slip in the arguments should not wait for the engine.
+    from infra.embedded.workspace import WorkspaceError, open_workspace
+
+    open_one: Opener = context.obj or open_workspace
+    try:
+        workspace = open_one()
+    except (SettingError, WorkspaceError) as error:
+        raise Unusable(str(error)) from None
+    try:
+        yield workspace
+    except (SettingError, FileError) as error:
+        raise Unusable(str(error)) from None
+    except (StoreError, BusUnavailable) as error:
+        raise Failed(str(error)) from None
+    finally:
+        workspace.close()
