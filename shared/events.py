@@ -4,13 +4,13 @@ Each travels as the JSON data of one Pub/Sub message. They carry a version: an o
 is read, a newer one is refused with a sentence, and the queue keeps it until this code is brought up to date.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, TypeVar
 
 import msgspec
 
-from shared.pair import Channel, Record
+from shared.pair import Channel, Moment, Record
 
 
 class Topic(StrEnum):
@@ -46,7 +46,7 @@ class BroadcastEvent(Event, frozen=True, kw_only=True):
 
     pair_id: str
     run_id: str
-    slots: dict[Channel, datetime]
+    slots: dict[Channel, Moment]
     probe: bool = False
 
 
@@ -59,7 +59,7 @@ class MessageEvent(Event, frozen=True, kw_only=True):
     pair_id: str
     run_id: str
     channel: Channel
-    slot: datetime
+    slot: Moment
     probe: bool = False
 
 
@@ -92,5 +92,5 @@ def decode(kind: type[E], data: bytes) -> E:
                 f"a {kind.__name__} of version {version} came, and this code knows version 1; deploy the newer code"
             )
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Malformed(f"not a {kind.__name__}: {error}") from error

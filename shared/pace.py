@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.decision import Decision, unchanged
-from shared.pair import Record, replace
+from shared.pair import Moment, Record, replace
 
 PACE_ID = "pace"
 LONGEST_HOLD = timedelta(seconds=30)
@@ -36,8 +36,8 @@ class Tempo(Record, frozen=True, kw_only=True):
 
     @property
     def step(self) -> timedelta:
-        """Between two slots."""
-        return timedelta(seconds=(1 + self.spread) / self.rate)
+        """Between two slots; a microsecond more than they need, since rounding must not shorten the second they fill."""
+        return timedelta(seconds=(1 + self.spread) / self.rate) + timedelta.resolution
 
     @property
     def pairs_per_second(self) -> int:
@@ -60,8 +60,8 @@ class Gate(Record, frozen=True, kw_only=True):
     """Closed since, for this reason; at `blocked_until` a probe may go."""
 
     reason: GateReason
-    since: datetime
-    blocked_until: datetime
+    since: Moment
+    blocked_until: Moment
     block_seconds: float
     detail: str
 
@@ -69,7 +69,7 @@ class Gate(Record, frozen=True, kw_only=True):
 class TickInCharge(Record, frozen=True, kw_only=True):
     """The newest tick that found something to do. Ticks are compared by the time they were published, then by id."""
 
-    published_at: datetime
+    published_at: Moment
     event_id: str
 
     def newer_than(self, other: "TickInCharge | None") -> bool:
@@ -80,7 +80,7 @@ class Pace(Record, frozen=True, kw_only=True):
     """The document all senders share."""
 
     v: int = 1
-    next_slot: datetime | None = None
+    next_slot: Moment | None = None
     tick: TickInCharge | None = None
     gate: Gate | None = None
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
 
 R = TypeVar("R", bound=msgspec.Struct)
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time in a record or an event; one without a zone is refused when it is read, for nobody can say when it is."""
 
 
 class Channel(StrEnum):
@@ -99,12 +101,12 @@ class Delivery(Record, frozen=True, kw_only=True):
 
     state: DeliveryState
     chat: int
-    until: datetime | None = None
+    until: Moment | None = None
     attempt_id: str | None = None
-    started_at: datetime | None = None
+    started_at: Moment | None = None
     tries: int = 0
     message_id: int | None = None
-    sent_at: datetime | None = None
+    sent_at: Moment | None = None
     error: str | None = None
     fault: Fault | None = None
     migrated: bool = False
@@ -122,9 +124,9 @@ class Undo(Record, frozen=True, kw_only=True):
     """False if the trigger took up a run that was stuck: then only the cooldown is given back."""
     revision: int
     """The run's revision then: while it is the same, nothing has become of the trigger."""
-    last_manual_trigger_time: datetime | None
-    next_send_time: datetime | None
-    retry_at: datetime | None
+    last_manual_trigger_time: Moment | None
+    next_send_time: Moment | None
+    retry_at: Moment | None
     retry_number: int
 
 
@@ -133,13 +135,13 @@ class Run(Record, frozen=True, kw_only=True):
 
     run_id: str
     cause: Cause
-    due_at: datetime
-    claimed_at: datetime
+    due_at: Moment
+    claimed_at: Moment
     open: Delivery
     closed: Delivery
     by: str | None = None
     retry: int = 0
-    finished_at: datetime | None = None
+    finished_at: Moment | None = None
     revision: int = 0
     undo: Undo | None = None
 
@@ -177,7 +179,7 @@ class Live(Record, frozen=True, kw_only=True):
 
     chat: int
     message_id: int
-    sent_at: datetime
+    sent_at: Moment
 
 
 class Replaced(Record, frozen=True, kw_only=True):
@@ -185,7 +187,7 @@ class Replaced(Record, frozen=True, kw_only=True):
 
     chat: int
     message_id: int
-    sent_at: datetime
+    sent_at: Moment
     named: int = 0
     error: str | None = None
 
@@ -236,35 +238,35 @@ class Pair(Record, frozen=True, kw_only=True):
     notification_id: int | None = None
 
     schedule: Schedule = Schedule()
-    next_send_time: datetime | None = None
-    retry_at: datetime | None = None
+    next_send_time: Moment | None = None
+    retry_at: Moment | None = None
     retry_number: int = 0
     is_active: bool = True
-    paused_at: datetime | None = None
+    paused_at: Moment | None = None
     pause_reason: str | None = None
-    ended_at: datetime | None = None
-    expire_at: datetime | None = None
+    ended_at: Moment | None = None
+    expire_at: Moment | None = None
 
     run: Run | None = None
     last_broadcast: Run | None = None
 
-    last_sent_time: datetime | None = None
-    last_manual_trigger_time: datetime | None = None
+    last_sent_time: Moment | None = None
+    last_manual_trigger_time: Moment | None = None
     manual_trigger_count: int = 0
     total_broadcasts: int = 0
     successful_broadcasts: int = 0
     failed_broadcasts: int = 0
     consecutive_failures: int = 0
     last_error_message: str | None = None
-    last_error_time: datetime | None = None
+    last_error_time: Moment | None = None
 
     open_live: Live | None = None
     closed_live: Live | None = None
     open_replaced: tuple[Replaced, ...] = ()
     closed_replaced: tuple[Replaced, ...] = ()
 
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
     def chat(self, channel: Channel) -> int:
         return self.open_chat_id if channel is Channel.OPEN else self.closed_chat_id
@@ -339,7 +341,7 @@ class HistoryEntry(Record, frozen=True, kw_only=True):
     v: int = 1
     pair_id: str
     run: Run
-    expire_at: datetime
+    expire_at: Moment
 
 
 def replace(record: R, **changes: Any) -> R:

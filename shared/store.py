@@ -93,22 +93,24 @@ class Collection(Generic[R]):
             if version == self.version:
                 return msgspec.json.decode(raw, type=self.kind)
             return self.restore(msgspec.json.decode(raw))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Unreadable(f"a record in {self.name} cannot be read: {error}") from error
 
     def restore(self, plain: dict[str, Any]) -> R:
         """The record in this plain data, brought up to date. Raises NewerRecord and Unreadable."""
         version = plain.get("v", 1)
+        if not isinstance(version, int) or version < 1:
+            raise Unreadable(f"a record in {self.name} cannot be read: {version!r} is no version")
         if version > self.version:
             raise NewerRecord(
                 f"a record in {self.name} has version {version} and this code knows {self.version}; deploy the newer code"
             )
-        while version < self.version:
-            plain = self.upgrades[version](plain)
-            version += 1
         try:
+            while version < self.version:
+                plain = self.upgrades[version](plain)
+                version += 1
             return msgspec.convert(plain, self.kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
             raise Unreadable(f"a record in {self.name} cannot be read: {error}") from error
 
     def read_or_skip(self, id: str, read: Callable[[], R]) -> R | None:

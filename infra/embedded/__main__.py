@@ -12,7 +12,7 @@ from threading import Event
 from types import FrameType
 from typing import NoReturn
 
-import waitress
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from infra.embedded.pages import front_page, page
 from infra.embedded.service import Service, route
@@ -29,6 +29,7 @@ from infra.embedded.workspace import (
 from infra.operator.csv_table import FileError
 from infra.operator.import_pairs import import_pairs
 from infra.operator.pairs_csv import parse
+from infra.telegram_simulator.channels import Channel
 from infra.telegram_simulator.page import render as render_channels
 from infra.telegram_simulator.server import SimulatorServer
 from infra.telegram_simulator.simulator import Simulator
@@ -36,6 +37,7 @@ from shared import logs
 from shared.access import SHORTEST_SECRET
 from shared.clock import MachineClock
 from shared.logs import fields
+from shared.pair import Channel as PairChannel
 from shared.settings import (
     ALL,
     BOT_TOKEN,
@@ -117,7 +119,7 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
         service.join()
 
 
-def _server(settings: Settings, service: Service, line: Line) -> waitress.server.BaseWSGIServer:
+def _server(settings: Settings, service: Service, line: Line) -> BaseWSGIServer | MultiSocketServer:
     host, port = settings.get(HOST), settings.get(PORT)
     places = {"API: is it well?": "/health"}
     prefixes = {"/api": service.trigger, "/health": service.trigger}
@@ -126,7 +128,7 @@ def _server(settings: Settings, service: Service, line: Line) -> waitress.server
         places = {"The simulated channels, as a reader sees them": "/telegram", **places}
         prefixes["/telegram"] = page(lambda: render_channels(simulator))
     try:
-        return waitress.create_server(
+        return create_server(
             route(prefixes, page(front_page(places))),
             host=host,
             port=port,
@@ -200,10 +202,10 @@ def _import(workspace: Workspace, *, real: bool) -> None:
 
 
 def _name_channels(simulator: Simulator, workspace: Workspace) -> None:
-    for stored in workspace.store.all_pairs():
-        pair = stored.record
-        simulator.add_channel(pair.open_chat_id, pair.open_channel_title)
-        simulator.add_channel(pair.closed_chat_id, pair.closed_channel_title)
+    known = {channel.chat_id for channel in simulator.channels()}
+    pairs = [stored.record for stored in workspace.store.all_pairs()]
+    channels = [Channel(pair.chat(which), pair.title(which)) for pair in pairs for which in PairChannel]
+    simulator.add_channels([channel for channel in channels if channel.chat_id not in known])
 
 
 def _say_where(workspace: Workspace, settings: Settings, line: Line) -> None:

@@ -11,7 +11,7 @@ from shared.pace import PACE_ID
 from shared.store import PACE
 
 
-@click.command("status")
+@click.command("status", short_help="What is due, in flight and broken, and why.")
 @as_json_option
 @click.pass_context
 def status_command(context: click.Context, as_json: bool) -> None:
@@ -28,7 +28,7 @@ def status_command(context: click.Context, as_json: bool) -> None:
         click.echo(describe(seen, pace, records=records, service_running=running))
 
 
-@click.command("tick")
+@click.command("tick", short_help="Look for what is due right now.")
 @click.pass_context
 def tick_command(context: click.Context) -> None:
     """Look for what is due now instead of at the next tick. Harmless at any time: ticks send nothing twice."""

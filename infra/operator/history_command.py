@@ -13,7 +13,7 @@ from shared.presentation import run_
 from shared.store import Store
 
 
-@click.command("history", context_settings=CHANNEL_IDS_ALLOWED)
+@click.command("history", short_help="The broadcasts of a pair, newest first.", context_settings=CHANNEL_IDS_ALLOWED)
 @pair_argument
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many broadcasts."

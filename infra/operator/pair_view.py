@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from infra.operator.text import NOTHING, duration, listing, plain, table, when
+from infra.operator.text import NOTHING, listing, plain, table, when
 from shared.owner import cooldown
 from shared.pair import Channel, Delivery, DeliveryState, Pair, Run, Schedule
 from shared.runs import Policy
@@ -73,7 +73,7 @@ def _schedule(schedule: Schedule, policy: Policy) -> str:
         return f"cron {schedule.cron} in {schedule.time_zone}"
     if schedule.interval_hours is not None:
         return f"every {schedule.interval_hours:g} h"
-    return f"every {duration(policy.interval)} (default)"
+    return f"every {policy.interval.total_seconds() / 3600:g} h (default)"
 
 
 def _standing(pair: Pair) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nlargest
+from textwrap import indent
 from typing import Any
 
 from infra.operator.lookup import SHOWN_PREFIX
-from infra.operator.text import counted, duration, listing, relative, table, when
+from infra.operator.text import NOTHING, counted, duration, listing, relative, table, when
 from shared.pace import Pace
 from shared.pair import Pair, PairState, Run
 from shared.runs import NO_ANSWER, run_error
@@ -22,7 +23,7 @@ class Line:
     """One pair that deserves a look, and why."""
 
     id: str
-    open_channel_id: int
+    open_channel_id: str
     title: str
     at: datetime | None
     why: str
@@ -131,7 +132,7 @@ def describe(seen: Overview, pace: Pace | None, *, records: str, service_running
 
 
 def _line(pair: Pair, at: datetime | None, why: str) -> Line:
-    return Line(pair.id, pair.open_channel_id, pair.open_channel_title, at, why)
+    return Line(pair.id, str(pair.open_channel_id), pair.open_channel_title, at, why)
 
 
 def _unconfirmed(pair: Pair) -> Line:
@@ -174,9 +175,9 @@ def _pace(pace: Pace | None, now: datetime) -> str:
 
 def _block(heading: str, found: list[Line], now: datetime) -> str:
     rows = [
-        ("  " + line.id[:SHOWN_PREFIX], line.title, "–" if line.at is None else relative(line.at, now), line.why)
+        (line.id[:SHOWN_PREFIX], line.title, NOTHING if line.at is None else relative(line.at, now), line.why)
         for line in found[:MOST_LINES]
     ]
-    text = f"{heading}\n{table(('  ID', 'TITLE', 'SINCE', 'WHY'), rows)}"
+    text = f"{heading}\n{indent(table(('ID', 'TITLE', 'SINCE', 'WHY'), rows), '  ')}"
     more = len(found) - MOST_LINES
     return text if more <= 0 else f"{text}\n  … and {counted(more, 'more pair')}; --json has all of them"

@@ -11,6 +11,7 @@ import msgspec
 from infra.operator.fields import escaped
 
 _UNITS = ((86400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
+_NO_HOURS = 7 * 86400
 NOTHING = "–"
 
 
@@ -41,13 +42,13 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A length of time, cut to its two largest units; below an hour to one."""
+    """A length of time, cut to its two largest units; below an hour, and from a week on, to one."""
     seconds = int(length.total_seconds())
     for place, (size, one, many) in enumerate(_UNITS):
         if seconds >= size or size == 1:
             number, rest = divmod(seconds, size)
             words = f"{number} {one if number == 1 else many}"
-            if size <= 60:
+            if size <= 60 or seconds >= _NO_HOURS:
                 return words
             size_below, one_below, many_below = _UNITS[place + 1]
             below = rest // size_below

@@ -16,7 +16,7 @@ from shared.settings import JWT_AUDIENCE, JWT_ISSUER, Settings
 LONGEST_MINUTES = 24 * 60
 
 
-@click.command("token")
+@click.command("token", short_help="An access token, for trying the API.")
 @click.option("--client", type=ClientId(), metavar="UUID", required=True, help="The client the token speaks for.")
 @click.option(
     "--minutes", type=click.IntRange(1, LONGEST_MINUTES), default=15, show_default=True, help="How long it is valid."

@@ -6,6 +6,7 @@ Facts: TDLib MessageEntity.cpp (sort_entities, fix_entities, clean_input_string_
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
@@ -53,12 +54,12 @@ def in_order(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def untangle(entities: list[Entity]) -> list[Entity]:
-    """Entities as Telegram stores them: one bold inside another is one bold, code takes no inner formatting.
+    """Sorted entities as Telegram stores them: one bold inside another is one bold, code takes no inner formatting.
 
     A quote inside a link wins over the link; of two nested links the outer one stays. (Where TDLib also cuts
     overlapping bold and italic into pieces, this keeps them whole: a reader sees no difference.)
     """
-    if len(entities) < 2:
+    if all(before.end < after.offset for before, after in pairwise(entities)):
         return entities
     quotes = _outermost(e for e in entities if e.type in QUOTES)
     continuous = [

@@ -23,6 +23,7 @@ _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _SPACE = " \t\r\n\0\v"
 _NUL = "\0"  # the parser's end mark; TDLib walks a C string in the same way
 _SPECIAL = re.compile("[<&]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMERIC = re.compile(r"&#(?:x([0-9A-Fa-f]*)|([0-9]*))")
 _ALPHA = re.compile("[A-Za-z]*")
 _TAG_NAME = re.compile(r"[^ \t\r\n\0\v>]*")
@@ -78,7 +79,7 @@ class _Parser:
         if self._open:
             raise HtmlError(f"Can't find end tag corresponding to start tag \"{self._open[-1].tag}\"")
         text = "".join(self._pieces)
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if not text.isascii() and _SURROGATE.search(text):
             raise HtmlError(
                 "Text contains invalid Unicode characters after decoding HTML entities, "
                 "check for unmatched surrogate code units"

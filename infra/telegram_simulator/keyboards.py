@@ -16,10 +16,10 @@ from infra.telegram_simulator.refusals import Refused, bad_request
 
 MAX_PER_ROW = 8
 MAX_BUTTONS = 100
-_ACTIONS = (
+_ACTIONS = frozenset({
     "url", "callback_data", "callback_game", "pay", "switch_inline_query", "switch_inline_query_chosen_chat",
     "switch_inline_query_current_chat", "login_url", "web_app", "copy_text",
-)  # fmt: skip
+})  # fmt: skip
 
 
 class Button(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,7 +79,7 @@ def _button(value: Any) -> Button:
         raise _unparsable('Can\'t find field "text"')
     text = _string(value, "text")
     # Telegram takes an empty url or callback_data for an absent one.
-    actions = [name for name in _ACTIONS if value.get(name) not in (None, "", False)]
+    actions = [name for name in value if name in _ACTIONS and value[name] not in (None, "", False)]
     if not actions:
         raise _unparsable("Text buttons are unallowed in the inline keyboard")
     if len(actions) > 1:
