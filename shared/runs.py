@@ -168,6 +168,16 @@ def expire(pair: Pair, *, now: datetime, dead: bool = False) -> Pair:
     return pair if run is pair.run else with_run(pair, run, now=now)
 
 
+def hasten(pair: Pair, *, channels: frozenset[Channel], now: datetime) -> Pair:
+    """Queued messages of these channels are to be published again now: their events are known to be lost."""
+    if pair.run is None:
+        return pair
+    run = pair.run.evolve(
+        lambda c, d: replace(d, until=now) if c in channels and d.state is DeliveryState.QUEUED else d
+    )
+    return pair if run is pair.run else replace(pair, run=run, updated_at=now)
+
+
 def cancel_queued(pair: Pair, *, now: datetime, why: str) -> Pair:
     """Deliveries that are still queued are called off; what is inside a call runs on and is still looked after."""
     if pair.run is None:

@@ -106,7 +106,6 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
     stop = Event()
     service = Service(workspace, line.telegram, lambda: line.bot_username, stop=stop)
     server = _server(settings, service, line)
-    service.recover()
     service.start()
     _say_where(workspace, settings, line)
     signal.signal(signal.SIGTERM, _interrupt)

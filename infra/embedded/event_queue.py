@@ -68,6 +68,9 @@ class EventQueue(Protocol):
     def free_leases(self) -> int:
         """Deliver at once what a dead process had taken; for a process that knows it is alone. How many there were."""
 
+    def contents(self, topic: Topic) -> list[bytes]:
+        """The data of every event the topic holds, dead letters apart."""
+
     def waiting(self) -> dict[Topic, int]:
         """How many events each topic holds, dead letters apart."""
 

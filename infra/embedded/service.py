@@ -10,17 +10,15 @@ from functions_framework import create_app
 
 import functions
 from infra.embedded.dispatch import Dispatcher, WsgiApp
+from infra.embedded.recovery import recover
 from infra.embedded.stopping import StoppableClock
 from infra.embedded.workspace import Workspace
 from shared import engine
 from shared.clock import Clock
-from shared.decision import Decision
 from shared.engine import Engine, Precision
 from shared.events import TickEvent, Topic
 from shared.logs import fields
-from shared.runs import expire
 from shared.settings import TELEGRAM_RATE, TICK_SECONDS
-from shared.store import PAIRS, update
 from shared.telegram import Telegram
 
 PRECISION = Precision(spread=0.015, lead=0.08, prepare=0.004)
@@ -70,32 +68,9 @@ class Service:
         ]
         self._ticker = Thread(target=self._tick, name="ticker")
 
-    def recover(self) -> None:
-        """Free what a dead process held, at once: this process holds the folder's lock, so nobody else can be at work here."""
-        freed = self._workspace.bus.free_leases()
-        cut_off = 0
-        for stored in self._workspace.store.running_pairs():
-            pair, _ = update(
-                self._workspace.store,
-                PAIRS,
-                stored.id,
-                lambda pair, now: Decision(
-                    after if (after := expire(pair, now=now, dead=True)) != pair else None, None
-                ),
-                seen=stored,
-            )
-            cut_off += pair != stored.record
-        if freed or cut_off:
-            log.warning(
-                "The process before this one was cut off: %d events are delivered again, %d broadcasts have a message that may or"
-                " may not have been posted.",
-                freed,
-                cut_off,
-                extra=fields(event="recovered", events=freed, broadcasts=cut_off),
-            )
-
     def start(self) -> None:
-        """Begin to work."""
+        """Make good what a process before this one left, then begin to work."""
+        recover(self._workspace)
         for dispatcher in self._dispatchers:
             dispatcher.start()
         self._ticker.start()

@@ -87,6 +87,10 @@ class SqliteQueue:
             (self._clock.now().timestamp(),),
         )
 
+    def contents(self, topic: Topic) -> list[bytes]:
+        rows = self._database.rows("SELECT data FROM events WHERE topic = ? AND dead_at IS NULL", (topic.value,))
+        return [data for (data,) in rows]
+
     def waiting(self) -> dict[Topic, int]:
         rows = self._database.rows("SELECT topic, count(*) FROM events WHERE dead_at IS NULL GROUP BY topic")
         return {Topic(topic): count for topic, count in rows}

@@ -84,6 +84,10 @@ class MemoryQueue:
                 self._events[id] = replace(self._events[id], leased=False, deliver_at=now)
             return len(leased)
 
+    def contents(self, topic: Topic) -> list[bytes]:
+        with self._condition:
+            return [e.data for e in self._events.values() if e.topic is topic and e.dead_at is None]
+
     def waiting(self) -> dict[Topic, int]:
         with self._condition:
             alive = [e.topic for e in self._events.values() if e.dead_at is None]
