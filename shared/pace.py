@@ -19,6 +19,8 @@ FIRST_BLOCK = timedelta(seconds=30)
 LONGEST_BLOCK = timedelta(minutes=15)
 PROBE_FOR = timedelta(seconds=60)
 """How long the answer of a probe is waited for before another one goes."""
+CHAT_GAP = timedelta(seconds=1.1)
+"""Telegram takes one message a second in one chat (Bot FAQ); a manual broadcast right after another one waits so long."""
 CHANNELS_APART = timedelta(seconds=0.5)
 """A pair's two messages keep this distance, so that they do not race for its document."""
 
@@ -64,6 +66,8 @@ class Gate(Record, frozen=True, kw_only=True):
     blocked_until: Moment
     block_seconds: float
     detail: str
+    probing: bool = False
+    """A probe is on its way; until it is answered, or lost, nobody else may try."""
 
 
 class TickInCharge(Record, frozen=True, kw_only=True):
@@ -121,7 +125,7 @@ def release_probe(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
     """True if the gate's block is over and this caller may send the probe; nobody else may until it is answered or lost."""
     if pace.gate is None or now < pace.gate.blocked_until:
         return unchanged(False)
-    return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now + PROBE_FOR)), True)
+    return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now + PROBE_FOR, probing=True)), True)
 
 
 def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, detail: str) -> Decision[Pace, None]:
@@ -134,7 +138,7 @@ def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, deta
     gate = pace.gate
     if gate is not None and gate.reason is not GateReason.THROTTLED:
         return unchanged(None)
-    if gate is not None and not probe and gate.blocked_until >= until:
+    if gate is not None and not probe and (gate.probing or gate.blocked_until >= until):
         return unchanged(None)
     closed = Gate(
         reason=GateReason.THROTTLED,

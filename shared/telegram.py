@@ -36,6 +36,11 @@ class NotDelivered:
 
 
 @dataclass(frozen=True)
+class TooLate:
+    """The request could not leave in its time, and did not."""
+
+
+@dataclass(frozen=True)
 class Refused:
     """Telegram said no, in these words."""
 
@@ -65,7 +70,7 @@ class BotUnusable:
     error: str
 
 
-Outcome = Sent | Done | Throttled | NotDelivered | Refused | Migrated | Unconfirmed | BotUnusable
+Outcome = Sent | Done | Throttled | NotDelivered | TooLate | Refused | Migrated | Unconfirmed | BotUnusable
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,11 @@ class Bot:
 class Telegram(Protocol):
     """The Bot API methods in use. No method raises for what Telegram or the network does; that is in the outcome."""
 
-    def send_message(self, chat: int, message: Message) -> Outcome:
-        """Post a message; Sent is the only success."""
+    def make_ready(self) -> None:
+        """See to it that the next call finds an open connection; what is spaced is the moment a request leaves."""
+
+    def send_message(self, chat: int, message: Message, *, within: float) -> Outcome:
+        """Post a message; Sent is the only success. TooLate if its first byte cannot leave within so many seconds."""
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
         """Delete up to 100 messages; those already gone are skipped. Done is the only success."""

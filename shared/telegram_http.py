@@ -4,6 +4,7 @@ A request's fate is unknown only once it began to leave, so the connection itsel
 look-up, connect, TLS) is safe to try again.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +16,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from shared.messages import Button, Message
 from shared.pair import Fault
-from shared.telegram import Bot, BotUnusable, NotDelivered, Outcome, Refused, Unconfirmed
+from shared.telegram import Bot, BotUnusable, NotDelivered, Outcome, Refused, TooLate, Unconfirmed
 from shared.telegram_answers import read_answer
 
 CONNECT_SECONDS = 5.0
@@ -28,21 +30,30 @@ CALL_SECONDS = 45.0
 """The whole call. The Bot API server itself holds a call back up to 8 s before it answers 429 (tdlib/td, NetQueryCreator.cpp)."""
 READ_SECONDS = 40.0
 TIME_LIMITS = Timeout(total=CALL_SECONDS, connect=CONNECT_SECONDS, read=READ_SECONDS)
+KEPT_READY = 4
+"""Open connections to have at hand: a call takes one for as long as Telegram needs, and the next one leaves meanwhile."""
 IDLE_SECONDS = 30.0
 """Connections unused for longer are not trusted: a box on the way may have forgotten them without a word."""
 WELL_FORMED = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 
 _call = local()
+log = logging.getLogger(__name__)
+
+
+class _MissedSlot(OSError):
+    """Raised inside when the moment to leave has passed."""
 
 
 class _NotesDeparture:
-    """Mixed into a connection: notes that bytes of the request began to leave."""
+    """Mixed into a connection: the request's first byte leaves in its time or not at all, and it is noted that it left."""
 
     sock: Any
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]  # the connection class this is mixed into has it
+        if not _call.left and _call.too_late():
+            raise _MissedSlot
         _call.left = True
         super().send(data)  # type: ignore[misc]  # likewise
 
@@ -61,6 +72,19 @@ class _HttpPool(HTTPConnectionPool):
 
 class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _Https
+
+
+def _open(pool: ConnectionPool, count: int) -> None:
+    """See to it that the next `count` connections the pool gives out are open. Raises urllib3's errors and OSError."""
+    assert isinstance(pool, HTTPConnectionPool)
+    taken = [pool._get_conn() for _ in range(count)]
+    try:
+        for connection in taken:
+            if connection.is_closed:
+                connection.connect()
+    finally:
+        for connection in reversed(taken):
+            pool._put_conn(connection)
 
 
 class _Adapter(HTTPAdapter):
@@ -94,10 +118,27 @@ class TelegramHttp:
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
         self._idle_lock = Lock()
+        self._readying = Lock()
         self._last_call = monotonic()
 
-    def send_message(self, chat: int, message: Message) -> Outcome:
-        """Post a message; Sent is the only success."""
+    def make_ready(self) -> None:
+        """Have open connections at hand; if none can be opened, the call itself will say so. One thread at a time does it."""
+        if not self._readying.acquire(blocking=False):
+            return
+        try:
+            self._drop_idle_connections()
+            _open(self._pool(), KEPT_READY)
+        except (HTTPError, OSError) as error:
+            log.debug("No connection could be made ready: %s", type(error).__name__)
+        finally:
+            self._readying.release()
+
+    def send_message(self, chat: int, message: Message, *, within: float) -> Outcome:
+        """Post a message; Sent is the only success. TooLate if its first byte cannot leave within so many seconds.
+
+        That is decided where the byte leaves: everything before it takes longer on a busy machine.
+        """
+        leave_by = self._monotonic() + within
         keyboard = [[_button(button)] for button in message.buttons]
         parameters = {
             "chat_id": chat,
@@ -106,7 +147,7 @@ class TelegramHttp:
             "link_preview_options": {"is_disabled": True},
             "reply_markup": {"inline_keyboard": keyboard},
         }
-        return self._outcome("sendMessage", parameters, sends=True)
+        return self._outcome("sendMessage", parameters, sends=True, too_late=lambda: self._monotonic() > leave_by)
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
         """Delete up to 100 messages; those already gone are skipped (Bot API, deleteMessages)."""
@@ -132,16 +173,25 @@ class TelegramHttp:
         """Close all connections."""
         self._session.close()
 
-    def _outcome(self, method: str, parameters: Mapping[str, Any], *, sends: bool) -> Outcome:
-        answer = self._post(method, parameters)
+    def _outcome(
+        self,
+        method: str,
+        parameters: Mapping[str, Any],
+        *,
+        sends: bool,
+        too_late: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
+        answer = self._post(method, parameters, too_late)
         return read_answer(*answer, sends=sends) if isinstance(answer, tuple) else answer
 
-    def _post(self, method: str, parameters: Mapping[str, Any]) -> tuple[int, Mapping[str, Any] | None] | Outcome:
+    def _post(
+        self, method: str, parameters: Mapping[str, Any], too_late: Callable[[], bool] = lambda: False
+    ) -> tuple[int, Mapping[str, Any] | None] | Outcome:
         token = self._token()
         if not WELL_FORMED.fullmatch(token):
             return BotUnusable("BOT_TOKEN is not a bot token, which looks like 123456789:AbCdEf…")
         self._drop_idle_connections()
-        _call.left = False
+        _call.left, _call.too_late = False, too_late
         try:
             response = self._session.post(
                 f"{self._url}/bot{token}/{method}",
@@ -151,8 +201,17 @@ class TelegramHttp:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            return _failed(error, left=_call.left)
+            missed = not _call.left and _kind(error) == _MissedSlot.__name__
+            return TooLate() if missed else _failed(error, left=_call.left)
         return response.status_code, _json_object(response.content)
+
+    def _pool(self) -> ConnectionPool:
+        """The pool that a call goes through; chosen as requests itself does."""
+        request = requests.Request("POST", self._url).prepare()
+        found = self._session.merge_environment_settings(self._url, {}, None, None, None)
+        return self._adapter.get_connection_with_tls_context(
+            request, found["verify"], proxies=found["proxies"], cert=found["cert"]
+        )
 
     def _drop_idle_connections(self) -> None:
         with self._idle_lock:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from functions.send.replacing import delete_replaced
 from shared import telegram
+from shared.clock import Stopping
 from shared.decision import Decision
 from shared.deliveries import (
     GivenBack,
@@ -64,7 +65,7 @@ class Sender:
                 slot = self._in_time(event, slot)
                 attempt_id = str(uuid4())
                 started, message = self._start(event, attempt_id)
-                outcome = self._call(event, started.record, message, slot)
+                outcome = self._call(event, started, message, attempt_id, slot)
                 result = self._record(event, started, attempt_id, outcome)
                 if result is not Settle.AGAIN:
                     return
@@ -84,7 +85,8 @@ class Sender:
             self._postpone(event, held_until, "Telegram asked for a pause")
         if slot - now > LONGEST_WAIT:
             self._postpone(event, slot, "its slot is too far away to wait for")
-        engine.clock.sleep((slot - prepare - now).total_seconds())
+        engine.telegram.make_ready()
+        engine.clock.sleep((slot - prepare - engine.clock.now()).total_seconds())
         return slot
 
     def _new_slot(self) -> datetime:
@@ -154,16 +156,28 @@ class Sender:
         )
         log.warning("The message cannot be made: %s", reason, extra=_about(event, event="broadcast_unrenderable"))
 
-    def _call(self, event: MessageEvent, pair: Pair, message: Message, slot: datetime) -> telegram.Outcome:
+    def _call(
+        self, event: MessageEvent, started: Stored[Pair], message: Message, attempt_id: str, slot: datetime
+    ) -> telegram.Outcome:
         """Call Telegram at the slot; if writing the start took too long, at a new one."""
         clock, tempo = self._engine.clock, self._engine.tempo
-        clock.sleep((slot - clock.now()).total_seconds())
-        while tempo.late(slot, clock.now()):
-            slot = self._new_slot()
-            if slot - clock.now() > LONGEST_WAIT:
-                return telegram.NotDelivered("its slot is too far away to wait for")
-            clock.sleep((slot - clock.now()).total_seconds())
-        return self._engine.telegram.send_message(_delivery(pair, event).chat, message)
+        chat = _delivery(started.record, event).chat
+        outcome: telegram.Outcome = telegram.TooLate()
+        while isinstance(outcome, telegram.TooLate):
+            try:
+                if tempo.late(slot, clock.now()):
+                    slot = self._new_slot()
+                    self._engine.telegram.make_ready()
+                if slot - clock.now() > LONGEST_WAIT:
+                    return telegram.NotDelivered("its slot is too far away to wait for")
+                clock.sleep((slot - clock.now()).total_seconds())
+            except (Stopping, StoreUnavailable):
+                # The call has not begun, and the record must not stay as if it had.
+                self._settle(event, started, attempt_id, GivenBack(clock.now(), "the process stopped before the call"))
+                raise
+            within = (slot - clock.now()).total_seconds() + tempo.spread / 2
+            outcome = self._engine.telegram.send_message(chat, message, within=within)
+        return outcome
 
     def _record(self, event: MessageEvent, started: Stored[Pair], attempt_id: str, outcome: telegram.Outcome) -> Settle:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
@@ -225,7 +239,10 @@ class Sender:
                         ),
                     )
                     raise
-            clock.sleep(delay)
+            try:
+                clock.sleep(delay)
+            except Stopping:
+                deadline = clock.monotonic()
             delay = min(delay * 2, SETTLE_AGAIN_LONGEST)
 
     def _log(self, event: MessageEvent, outcome: telegram.Outcome, attempt: int, pair: Pair) -> None:
@@ -303,6 +320,8 @@ def _settled_as(outcome: telegram.Outcome, now: datetime, delivery: Delivery) ->
             return GivenBack(now + timedelta(seconds=BOT_BACK_OFF), error)
         case telegram.Unconfirmed(why):
             return Unknown(why)
+        case telegram.TooLate():
+            return GivenBack(now, "its slot had passed")
         case telegram.Done():
             return Unknown("Telegram answered as if to another call")
 

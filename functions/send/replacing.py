@@ -75,5 +75,5 @@ def _words(outcome: telegram.Outcome) -> str:
             return words
         case telegram.Migrated(chat):
             return f"the chat is another one now: {chat}"
-        case telegram.Sent() | telegram.Done():
+        case telegram.Sent() | telegram.Done() | telegram.TooLate():
             return "Telegram answered as if to another call"

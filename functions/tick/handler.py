@@ -55,14 +55,15 @@ def run(engine: Engine, publication: Publication) -> None:
         gate = pace.record.gate
         if gate is not None and pace.read_at < gate.blocked_until:
             log.info(
-                "%d or more pairs are due and the gate is closed: %s.",
-                len(due),
+                "Pairs are due and the gate is closed: %s.",
                 gate.reason,
                 extra=fields(event="gate_closed", reason=gate.reason, until=gate.blocked_until, detail=gate.detail),
             )
-            if engine.clock.monotonic() + (gate.blocked_until - pace.read_at).total_seconds() > deadline:
+            blocked = (gate.blocked_until - pace.read_at).total_seconds()
+            if not gate.probing and engine.clock.monotonic() + blocked > deadline:
                 return
-            _wait_until(engine, gate.blocked_until)
+            # The answer to a probe opens the gate long before its time is up.
+            engine.clock.sleep(min(blocked, LOOK_AGAIN_SECONDS) if gate.probing else blocked)
             continue
         if _too_much_in_flight(engine):
             engine.clock.sleep(LOOK_AGAIN_SECONDS)

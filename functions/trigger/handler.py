@@ -11,7 +11,7 @@ from shared.bus import BusUnavailable
 from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.logs import fields
-from shared.pace import reserve_pairs
+from shared.pace import CHAT_GAP, reserve_pairs
 from shared.pair import Channel, Pair
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
 
@@ -139,10 +139,13 @@ class Handler:
         Dying in here leaves a claim that the tick completes.
         """
         store, tempo = self._engine.store, self._engine.tempo
+        last_sent = [live.sent_at for live in (pair.open_live, pair.closed_live) if live is not None]
+        earliest = max(last_sent, default=pair.created_at) + CHAT_GAP
         try:
             opens, closeds = (int(channel in accepted.channels) for channel in (Channel.OPEN, Channel.CLOSED))
             open_slots, closed_slots = update_pace(
-                store, lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=now, tempo=tempo)
+                store,
+                lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=max(now, earliest), tempo=tempo),
             )
             slots = dict(
                 [(Channel.OPEN, slot) for slot in open_slots] + [(Channel.CLOSED, slot) for slot in closed_slots]

@@ -53,9 +53,8 @@ class Database:
 
     def save_channels(self, channels: Iterable[Channel]) -> None:
         """Store new or changed channels, all or none."""
-        self._save(
-            "INSERT OR REPLACE INTO channels VALUES (?, ?)", [(channel.chat_id, _encode(channel)) for channel in channels]
-        )
+        rows = [(channel.chat_id, _encode(channel)) for channel in channels]
+        self._save("INSERT OR REPLACE INTO channels VALUES (?, ?)", rows)
 
     def save_messages(self, messages: Iterable[Message]) -> None:
         """Store new or changed messages, all or none."""

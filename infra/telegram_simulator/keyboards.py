@@ -2,9 +2,9 @@
 
 Facts: telegram-bot-api Client.cpp (get_reply_markup, get_inline_keyboard_button_type), TDLib ReplyMarkup.cpp, the Bot
 API docs (InlineKeyboardButton: exactly one action, callback_data 1-64 bytes, copy_text 1-256 characters).
-Stricter than Telegram in three places, so that a mistake shows in a test and not on a phone: a row holds 8 buttons and a
-keyboard 100 (python-telegram-bot's InlineKeyboardMarkupLimit; TDLib silently drops what is beyond 12 and 300), a button
-without text is refused (TDLib drops it), and so is one with two actions (TDLib takes the first).
+Stricter than Telegram in three places, so that a mistake shows in a test and not on a phone: a row holds 8 buttons and
+a keyboard 100 (python-telegram-bot's InlineKeyboardMarkupLimit; TDLib silently drops what is beyond 12 and 300), a
+button without text is refused (TDLib drops it), and so is one with two actions (TDLib takes the first).
 """
 
 from typing import Any

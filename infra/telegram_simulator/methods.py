@@ -1,8 +1,8 @@
 """The Bot API's methods, each in the order in which the real server checks.
 
-Facts: telegram-bot-api Client.cpp (process_*_query), TDLib MessagesManager.cpp and MessageContent.cpp, the Bot API docs.
-Differences on purpose: the text limit counts UTF-16 units (TDLib counts code points; how Telegram's servers count is not
-public), plain links in a text get no entity.
+Facts: telegram-bot-api Client.cpp (process_*_query), TDLib MessagesManager.cpp and MessageContent.cpp, Bot API docs.
+Differences on purpose: the text limit counts UTF-16 units (TDLib counts code points; how Telegram's servers count is
+not public), plain links in a text get no entity.
 """
 
 from collections.abc import Callable, Iterable
@@ -52,8 +52,11 @@ class Context(msgspec.Struct, frozen=True):
 def get_me(context: Context) -> object:
     """The bot itself."""
     return {
-        **_bot(context), "can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False,
-    }  # fmt: skip
+        **_bot(context),
+        "can_join_groups": True,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+    }
 
 
 def send_message(context: Context) -> object:

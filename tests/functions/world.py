@@ -121,7 +121,7 @@ def make_world(
     server = SimulatorServer(simulator)
     server.start()
     settings = Settings({"JWT_SECRET_KEY": SECRET, "CORS_ORIGINS": "https://www.example.com", **(environ or {})})
-    telegram = TelegramHttp(server.url, lambda: TOKEN)
+    telegram = TelegramHttp(server.url, lambda: TOKEN, monotonic=clock.monotonic)
     engine.use(
         Engine(
             store=store(memory),

@@ -64,9 +64,9 @@ def numbered(number: int) -> dict[str, str]:
 
 
 def written(*rows: dict[str, str]) -> bytes:
-    """The rows as psql writes them."""
+    """The rows as a CSV."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()

@@ -18,7 +18,8 @@ def reason(raw: str) -> str:
 
 
 def test_a_url_button_and_a_callback_button_are_taken() -> None:
-    raw = keyboard({"text": "Buy", "url": "https://t.me/b?start=x"}, {"text": "Give", "callback_data": "donate_start_-1"})
+    buy, give = {"text": "Buy", "url": "https://t.me/b?start=x"}, {"text": "Give", "callback_data": "donate_start_-1"}
+    raw = keyboard(buy, give)
     assert read_keyboard(raw) == (
         (Button("Buy", url="https://t.me/b?start=x"),),
         (Button("Give", callback_data="donate_start_-1"),),
@@ -53,8 +54,14 @@ def test_no_keyboard_is_no_keyboard() -> None:
             keyboard({"text": "x", "callback_data": ""}),
             "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
         ),
-        (keyboard({"text": "x", "url": "htp://x"}), "inline keyboard button URL 'htp://x' is invalid: Unsupported URL protocol"),
-        (keyboard({"text": "x", "url": "localhost"}), "inline keyboard button URL 'localhost' is invalid: Wrong HTTP URL"),
+        (
+            keyboard({"text": "x", "url": "htp://x"}),
+            "inline keyboard button URL 'htp://x' is invalid: Unsupported URL protocol",
+        ),
+        (
+            keyboard({"text": "x", "url": "localhost"}),
+            "inline keyboard button URL 'localhost' is invalid: Wrong HTTP URL",
+        ),
         (keyboard({"text": "", "url": "https://e.com"}), "inline keyboard button text must be non-empty"),
         (keyboard({"text": "x", "url": "https://e.com", "callback_data": "y"}), "BUTTON_TYPE_INVALID"),
         (keyboard({"text": "x", "web_app": {"url": "https://e.com"}}), "BUTTON_TYPE_INVALID"),
