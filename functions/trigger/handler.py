@@ -139,13 +139,12 @@ class Handler:
         Dying in here leaves a claim that the tick completes.
         """
         store, tempo = self._engine.store, self._engine.tempo
-        last_sent = [live.sent_at for live in (pair.open_live, pair.closed_live) if live is not None]
-        earliest = max(last_sent, default=pair.created_at) + CHAT_GAP
+        chats_free = [live.sent_at + CHAT_GAP for live in (pair.open_live, pair.closed_live) if live is not None]
         try:
             opens, closeds = (int(channel in accepted.channels) for channel in (Channel.OPEN, Channel.CLOSED))
             open_slots, closed_slots = update_pace(
                 store,
-                lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=max(now, earliest), tempo=tempo),
+                lambda p, now: reserve_pairs(p, opens=opens, closeds=closeds, now=max([now, *chats_free]), tempo=tempo),
             )
             slots = dict(
                 [(Channel.OPEN, slot) for slot in open_slots] + [(Channel.CLOSED, slot) for slot in closed_slots]

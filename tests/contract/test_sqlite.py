@@ -1,0 +1,276 @@
+"""What the store on SQLite promises beyond the contract: several processes, reopening, locks, indexes, expiry."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from infra.embedded import database as database_module
+from infra.embedded.database import Database
+from infra.embedded.sqlite_store import SqliteStore
+from shared.decision import Decision
+from shared.pair import Pair, replace
+from shared.runs import Claimed, NothingToPublish, claim, history_entry
+from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Stored, StoreUnavailable, archive, update
+from tests.clocks import NOON, ManualClock
+from tests.pairs import OWNER, a_pair
+from tests.runs import OPEN, POLICY, at, claimed, sent, started
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "records.db"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    opened = Database(file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(database: Database) -> SqliteStore:
+    return SqliteStore(database, ManualClock())
+
+
+@pytest.fixture
+def other(file: Path, store: SqliteStore) -> Iterator[SqliteStore]:
+    """Another process on the same file."""
+    del store
+    opened = Database(file)
+    yield SqliteStore(opened, ManualClock())
+    opened.close()
+
+
+def read(store: SqliteStore, pair: Pair) -> Stored[Pair]:
+    stored = store.get(PAIRS, pair.id)
+    assert stored is not None
+    return stored
+
+
+# --- several processes ------------------------------------------------------------------------------------------------
+
+
+def test_a_process_sees_what_another_wrote(store: SqliteStore, other: SqliteStore) -> None:
+    pair = a_pair()
+    store.create(PAIRS, pair.id, pair)
+    other.replace(PAIRS, read(other, pair), replace(pair, open_channel_title="From the other"))
+
+    assert read(store, pair).record.open_channel_title == "From the other"
+
+
+def test_a_process_does_not_write_over_what_another_wrote(store: SqliteStore, other: SqliteStore) -> None:
+    pair = a_pair()
+    store.create(PAIRS, pair.id, pair)
+    seen = read(store, pair)
+    other.replace(PAIRS, read(other, pair), replace(pair, open_channel_title="From the other"))
+
+    with pytest.raises(Changed):
+        store.replace(PAIRS, seen, pair)
+    with pytest.raises(AlreadyExists):
+        store.create(PAIRS, pair.id, pair)
+
+
+def test_of_two_processes_that_claim_a_pair_at_once_exactly_one_does(store: SqliteStore, other: SqliteStore) -> None:
+    barrier = Barrier(2, timeout=10)
+
+    def claim_in(process: SqliteStore, pair: Pair, run_id: str) -> Claimed | NothingToPublish:
+        barrier.wait()
+        rule = partial(claim, run_id=run_id, policy=POLICY)
+        return update(process, PAIRS, pair.id, lambda p, now: rule(p, now=now))[1]
+
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(10):
+            pair = a_pair(number)
+            store.create(PAIRS, pair.id, pair)
+            results = list(threads.map(claim_in, (store, other), (pair, pair), ("run-1", "run-2")))
+
+            assert sorted(type(r).__name__ for r in results) == ["Claimed", "NothingToPublish"]
+
+
+def test_no_update_of_two_processes_is_lost(store: SqliteStore, other: SqliteStore) -> None:
+    pair = a_pair()
+    store.create(PAIRS, pair.id, pair)
+
+    def press(process: SqliteStore) -> None:
+        update(
+            process,
+            PAIRS,
+            pair.id,
+            lambda p, _: Decision(replace(p, manual_trigger_count=p.manual_trigger_count + 1), None),
+        )
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(20):
+            list(threads.map(press, (store, other)))
+
+    assert read(store, pair).record.manual_trigger_count == 40
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def test_records_are_there_after_the_file_is_opened_again(file: Path) -> None:
+    pair = claimed(a_pair(open_channel_title="港 ⚓️"))
+    with closing(Database(file)) as database:
+        SqliteStore(database, ManualClock()).create(PAIRS, pair.id, pair)
+
+    with closing(Database(file)) as database:
+        store = SqliteStore(database, ManualClock())
+        assert read(store, pair).record == pair
+        assert store.count_running() == 1
+
+
+def test_records_are_there_though_the_process_died_without_closing_the_file(file: Path) -> None:
+    pair = a_pair()
+    with closing(Database(file)) as died:
+        SqliteStore(died, ManualClock()).create(PAIRS, pair.id, pair)
+        copy = file.with_name("as-it-lay.db")
+        for suffix in ("", "-wal"):
+            Path(f"{copy}{suffix}").write_bytes(Path(f"{file}{suffix}").read_bytes())
+
+    with closing(Database(copy)) as database:
+        assert read(SqliteStore(database, ManualClock()), pair).record == pair
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda store: store.create(PAIRS, "new", a_pair(2)),
+        lambda store: store.replace(PAIRS, Stored(a_pair().id, a_pair(), 1, NOON), a_pair()),
+        lambda store: store.delete_expired(NOON),
+    ],
+    ids=["create", "replace", "delete expired"],
+)
+def test_a_write_to_a_locked_file_is_unavailable_and_goes_through_once_it_is_free(
+    file: Path, monkeypatch: pytest.MonkeyPatch, operation: Callable[[SqliteStore], object]
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.02)
+    with closing(Database(file)) as database, closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        store = SqliteStore(database, ManualClock())
+        store.create(PAIRS, a_pair().id, a_pair())
+        holder.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreUnavailable, match=r"records\.db does not answer: database is locked"):
+            operation(store)
+
+        holder.execute("ROLLBACK")
+        operation(store)
+
+
+def test_a_locked_file_can_still_be_read(store: SqliteStore, file: Path) -> None:
+    pair = a_pair()
+    store.create(PAIRS, pair.id, pair)
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+
+        assert read(store, pair).record == pair
+        assert [s.id for s in store.due_pairs(NOON, 10)] == [pair.id]
+
+
+def test_a_transaction_is_applied_whole_or_not_at_all(database: Database) -> None:
+    database.execute("CREATE TABLE notes (word TEXT)")
+
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        connection.execute("INSERT INTO notes VALUES ('half')").fetchall()[1 // 0]
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO notes VALUES ('whole')")
+
+    assert database.rows("SELECT word FROM notes") == [("whole",)]
+
+
+def test_a_transaction_that_cannot_be_committed_leaves_the_way_free_for_the_next(database: Database) -> None:
+    database.execute("PRAGMA foreign_keys = ON")
+    database.execute("CREATE TABLE words (word TEXT PRIMARY KEY)")
+    database.execute("CREATE TABLE notes (word TEXT REFERENCES words DEFERRABLE INITIALLY DEFERRED)")
+
+    with pytest.raises(sqlite3.IntegrityError), database.transaction() as connection:
+        connection.execute("INSERT INTO notes VALUES ('nowhere')")
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO words VALUES ('next')")
+
+    assert database.rows("SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_a_file_that_is_full_is_unavailable_and_works_again_once_there_is_room(
+    database: Database, store: SqliteStore
+) -> None:
+    pages = database.rows("PRAGMA page_count")[0][0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    large = a_pair(open_channel_description="x" * 50_000)
+
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.create(PAIRS, large.id, large)
+    database.execute("PRAGMA max_page_count = 100000")
+    store.create(PAIRS, large.id, large)
+
+    assert read(store, large).record == large
+
+
+# --- queries ----------------------------------------------------------------------------------------------------------
+
+
+def plan(database: Database, query: Callable[[], object]) -> list[str]:
+    """How SQLite goes about the queries that this call makes."""
+    statements: list[str] = []
+    connection = database._connection
+    connection.set_trace_callback(statements.append)
+    query()
+    connection.set_trace_callback(None)
+    return [row[3] for s in statements for row in connection.execute(f"EXPLAIN QUERY PLAN {s}")]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (lambda store: store.due_pairs(NOON, 12), "pairs_due"),
+        (lambda store: store.count_running(), "pairs_running"),
+        (lambda store: store.running_pairs(), "pairs_running"),
+        (lambda store: store.pairs_of_client(OWNER), "pairs_of_client"),
+        (lambda store: store.history(a_pair().id, before=NOON, limit=20), "history_of_pair"),
+        (lambda store: store.history(a_pair().id, before=None, limit=20), "history_of_pair"),
+    ],
+)
+def test_a_query_looks_only_at_what_it_answers(
+    database: Database, store: SqliteStore, query: Callable[[SqliteStore], Any], index: str
+) -> None:
+    steps = plan(database, lambda: query(store))
+
+    assert any(f" {index} " in f"{step} " for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+def test_every_pair_is_read_in_the_order_it_is_kept(database: Database, store: SqliteStore) -> None:
+    assert plan(database, lambda: list(store.all_pairs())) == ["SEARCH pairs USING PRIMARY KEY (id>?)"]
+
+
+def test_running_pairs_are_those_with_a_run_on(store: SqliteStore) -> None:
+    running = [claimed(a_pair(1)), started(claimed(a_pair(2)), OPEN)]
+    for pair in (*running, sent(claimed(a_pair(3))), a_pair(4)):
+        store.create(PAIRS, pair.id, pair)
+
+    assert sorted(s.id for s in store.running_pairs()) == sorted(pair.id for pair in running)
+
+
+def test_what_is_past_its_time_is_deleted_and_nothing_else(store: SqliteStore) -> None:
+    over, just_over = a_pair(1, expire_at=at(seconds=-1)), a_pair(2, expire_at=NOON)
+    later, alive = a_pair(3, expire_at=at(seconds=1)), a_pair(4)
+    for pair in (over, just_over, later, alive):
+        store.create(PAIRS, pair.id, pair)
+    run = sent(claimed(a_pair())).last_broadcast
+    assert run is not None
+    for run_id, expire_at in (("old", at(seconds=-1)), ("recent", at(days=399))):
+        archive(store, replace(history_entry(alive.id, replace(run, run_id=run_id)), expire_at=expire_at))
+
+    deleted = store.delete_expired(NOON)
+
+    assert deleted == 3
+    assert {s.id for s in store.all_pairs()} == {later.id, alive.id}
+    assert (store.get(HISTORY, "old"), store.get(HISTORY, "recent") is None) == (None, False)
