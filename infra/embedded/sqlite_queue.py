@@ -116,6 +116,6 @@ class SqliteQueue:
         changed = self._database.execute(
             "UPDATE events SET dead_at = NULL, error = NULL, attempts = 0, deliver_at = ?, published_at = ?"
             " WHERE id = ? AND dead_at IS NOT NULL",
-            (now, now, int(id) if id.isdigit() else -1),
+            (now, now, int(id) if id.isdecimal() and len(id) < 19 else -1),
         )
         return changed == 1

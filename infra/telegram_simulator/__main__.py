@@ -29,9 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         simulator.add_channels(channels)
         latency, jitter = options.latency_ms / 1000, options.jitter_ms / 1000
-        server = SimulatorServer(
-            simulator, options.host, options.port, latency_seconds=latency, jitter_seconds=jitter
-        )
+        server = SimulatorServer(simulator, options.host, options.port, latency_seconds=latency, jitter_seconds=jitter)
         server.start()
     except (OSError, ValueError) as reason:
         sys.stderr.write(f"{reason}\n")

@@ -85,9 +85,7 @@ def tidy(formatted: FormattedText) -> FormattedText:
     text, entities = _cleaned(formatted.text, list(formatted.entities))
     text = text.rstrip(" \n")
     end = utf16_length(text)
-    entities = [
-        Entity(e.type, e.offset, min(e.end, end) - e.offset, e.argument) for e in entities if e.offset < end
-    ]
+    entities = [Entity(e.type, e.offset, min(e.end, end) - e.offset, e.argument) for e in entities if e.offset < end]
     limit = min((e.offset for e in entities), default=end)
     leading = min(len(text) - len(text.lstrip(" \n")), limit)
     if leading:

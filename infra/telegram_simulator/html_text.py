@@ -77,7 +77,7 @@ class _Parser:
             else:
                 position = self._start_tag(position)
         if self._open:
-            raise HtmlError(f"Can't find end tag corresponding to start tag \"{self._open[-1].tag}\"")
+            raise HtmlError(f'Can\'t find end tag corresponding to start tag "{self._open[-1].tag}"')
         text = "".join(self._pieces)
         if not text.isascii() and _SURROGATE.search(text):
             raise HtmlError(

@@ -50,7 +50,7 @@ class MemoryQueue:
                 if e.topic is topic and e.dead_at is None and e.deliver_at <= now
             )
             taken = []
-            for _, id in ready[:limit]:
+            for id in sorted(id for _, id in ready[:limit]):
                 event = self._events[id]
                 event = replace(event, attempts=event.attempts + 1, leased=True, deliver_at=now + LEASE)
                 self._events[id] = event
@@ -64,6 +64,8 @@ class MemoryQueue:
     def give_back(self, taken: Taken, error: str) -> None:
         now = self._clock.now()
         with self._condition:
+            if int(taken.id) not in self._events:
+                return
             event = replace(self._events[int(taken.id)], leased=False, error=error)
             if taken.attempt >= MOST_ATTEMPTS:
                 self._events[int(taken.id)] = replace(event, dead_at=now)
@@ -104,7 +106,7 @@ class MemoryQueue:
     def put_back(self, id: str) -> bool:
         now = self._clock.now()
         with self._condition:
-            event = self._events.get(int(id)) if id.isdigit() else None
+            event = self._events.get(int(id)) if id.isdecimal() else None
             if event is None or event.dead_at is None:
                 return False
             self._events[int(id)] = replace(event, dead_at=None, error="", attempts=0, deliver_at=now, published_at=now)

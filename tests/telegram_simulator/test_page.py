@@ -39,7 +39,7 @@ def test_nothing_written_by_others_becomes_markup() -> None:
     world = World()
     evil = "<script>alert(1)</script>\"'"
     world.simulator.add_channel(CHAT, evil)
-    inert, link = {"text": evil, "callback_data": evil}, {"text": evil, "url": "https://e.com/\"><script>"}
+    inert, link = {"text": evil, "callback_data": evil}, {"text": evil, "url": 'https://e.com/"><script>'}
     world.sent(evil, reply_markup=keyboard(inert, link))
     page = render(world.simulator)
     assert "<script" not in page

@@ -294,9 +294,7 @@ def test_another_process_can_migrate_a_chat(server: SimulatorServer, session: re
     assert control(server, session, "migrate", {"chat_id": 1, "new_chat_id": 2}).status_code == 400
 
 
-def test_calls_and_summary_tell_what_happened(
-    server: SimulatorServer, session: requests.Session, world: World
-) -> None:
+def test_calls_and_summary_tell_what_happened(server: SimulatorServer, session: requests.Session, world: World) -> None:
     for text in ("x", ""):
         session.post(api(server), json={"chat_id": CHAT, "text": text}, timeout=10)
     calls = look(server, session, "calls")
