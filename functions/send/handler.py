@@ -7,6 +7,7 @@ settled outcome it becomes unconfirmed, since nobody knows; after it, the deleti
 import dataclasses
 import logging
 from datetime import datetime, timedelta
+from threading import Lock
 from uuid import uuid4
 
 from functions.send.replacing import delete_replaced
@@ -56,6 +57,7 @@ class Sender:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._held_until: datetime | None = None
+        self._reserving = Lock()
 
     def send(self, event: MessageEvent) -> None:
         """Send the message of this event, or find that nothing is left to do. Raises StoreUnavailable, Stopping."""
@@ -90,8 +92,11 @@ class Sender:
         return slot
 
     def _new_slot(self) -> datetime:
+        """One more slot. After an outage hundreds of messages are late at once: one thread at a time asks for one, or they would
+        only race each other for the pace document."""
         tempo = self._engine.tempo
-        return update_pace(self._engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))[0]
+        with self._reserving:
+            return update_pace(self._engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))[0]
 
     def _give_up_if_stale(self, event: MessageEvent) -> None:
         """A message that is done with takes no slot."""

@@ -66,7 +66,10 @@ class EventQueue(Protocol):
         """
 
     def free_leases(self) -> int:
-        """Deliver at once what a dead process had taken; for a process that knows it is alone. How many there were."""
+        """Deliver at once what a dead process had taken, for a process that knows it is alone. How many there were.
+
+        A delivery that was cut off did not fail, so it does not count as an attempt.
+        """
 
     def contents(self, topic: Topic) -> list[bytes]:
         """The data of every event the topic holds, dead letters apart."""

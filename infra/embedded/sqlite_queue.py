@@ -83,7 +83,7 @@ class SqliteQueue:
 
     def free_leases(self) -> int:
         return self._database.execute(
-            "UPDATE events SET leased = 0, deliver_at = ? WHERE leased AND dead_at IS NULL",
+            "UPDATE events SET leased = 0, attempts = attempts - 1, deliver_at = ? WHERE leased AND dead_at IS NULL",
             (self._clock.now().timestamp(),),
         )
 

@@ -83,7 +83,9 @@ class MemoryQueue:
         with self._condition:
             leased = [id for id, e in self._events.items() if e.leased and e.dead_at is None]
             for id in leased:
-                self._events[id] = replace(self._events[id], leased=False, deliver_at=now)
+                self._events[id] = replace(
+                    self._events[id], leased=False, attempts=self._events[id].attempts - 1, deliver_at=now
+                )
             return len(leased)
 
     def contents(self, topic: Topic) -> list[bytes]:

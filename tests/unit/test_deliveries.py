@@ -210,7 +210,8 @@ def test_each_replaced_message_is_named_in_two_deletions_running_and_then_forgot
 
 def test_nothing_is_replaced_by_a_message_that_failed_or_may_not_stand() -> None:
     pair = sent(claimed(a_pair()))
-    for number, outcome in enumerate((KICKED, Unknown("timed out"))):
+    outcomes: tuple[deliveries.Outcome, ...] = (KICKED, Unknown("timed out"))
+    for number, outcome in enumerate(outcomes):
         begun = claimed(pair, f"again-{number}", at(days=1))
         after = delivered(begun, OPEN, outcome, at(days=1))
         assert after.open_live == pair.open_live
