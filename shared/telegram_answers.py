@@ -114,7 +114,7 @@ def _success(result: object, *, sends: bool) -> Outcome:
     if not sends:
         return Done()
     message_id = result.get("message_id") if isinstance(result, Mapping) else None
-    if isinstance(message_id, int) and message_id > 0:
+    if type(message_id) is int and message_id > 0:
         return Sent(message_id)
     return Unconfirmed("Telegram answered OK without a message id")
 

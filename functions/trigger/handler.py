@@ -10,6 +10,7 @@ from shared import owner, presentation
 from shared.bus import BusUnavailable
 from shared.engine import Engine
 from shared.events import BroadcastEvent
+from shared.history import runs_of
 from shared.logs import fields
 from shared.pace import CHAT_GAP, reserve_pairs
 from shared.pair import Channel, Pair
@@ -96,17 +97,10 @@ class Handler:
         return self._status_of(self._own(client_id, pair_id).record)
 
     def history(self, client_id: str, pair_id: str, *, before: datetime | None, limit: int) -> dict[str, Any]:
-        """Runs of the pair claimed before this time, newest first; the current and the last one are in the pair itself."""
+        """Runs of the pair claimed before this time, newest first."""
         pair = self._own(client_id, pair_id).record
-        at_hand = {
-            run.run_id: run
-            for run in (pair.run, pair.last_broadcast)
-            if run is not None and (before is None or run.claimed_at < before)
-        }
-        older = self._engine.store.history(pair_id, before=before, limit=limit + len(at_hand))
-        runs = {entry.id: entry.record.run for entry in older} | at_hand
-        newest = sorted(runs.values(), key=lambda run: run.claimed_at, reverse=True)[:limit]
-        return {"success": True, "broadcast_id": pair_id, "history": [presentation.run_(run) for run in newest]}
+        runs = runs_of(self._engine.store, pair, before=before, limit=limit)
+        return {"success": True, "broadcast_id": pair_id, "history": [presentation.run_(run) for run in runs]}
 
     def channels(self, client_id: str) -> dict[str, Any]:
         """All pairs of the client that are not ended."""

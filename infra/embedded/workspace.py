@@ -101,6 +101,11 @@ class Workspace:
         return policy_of(self.settings)
 
     @property
+    def dead_letters(self) -> SqliteQueue:
+        """Where events lie that were put aside."""
+        return self.bus
+
+    @property
     def describe(self) -> str:
         """Where the records lie, for people."""
         kind = " (simulated Telegram)" if self.database.path.name == SIMULATED else ""

@@ -2,6 +2,7 @@
 
 import click
 
+from infra.operator.dead_letters_commands import dead_letters
 from infra.operator.engine_commands import status_command, tick_command
 from infra.operator.history_command import history_command
 from infra.operator.pairs_commands import pairs
@@ -33,6 +34,7 @@ main.add_command(status_command)
 main.add_command(tick_command)
 main.add_command(history_command)
 main.add_command(token_command)
+main.add_command(dead_letters)
 
 if __name__ == "__main__":
     main()

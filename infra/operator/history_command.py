@@ -8,9 +8,8 @@ from infra.operator.pair_view import describe_runs
 from infra.operator.text import as_json as json_text
 from infra.operator.text import plain
 from infra.operator.workspace_access import opened
-from shared.pair import Pair, Run
+from shared.history import runs_of
 from shared.presentation import run_
-from shared.store import Store
 
 
 @click.command("history", short_help="The broadcasts of a pair, newest first.", context_settings=CHANNEL_IDS_ALLOWED)
@@ -30,19 +29,10 @@ def history_command(context: click.Context, pair_id: str, limit: int, as_json: b
     """
     with opened(context) as workspace:
         pair = find_pair(workspace.store, pair_id)
-        runs = runs_of(workspace.store, pair, limit)
+        runs = runs_of(workspace.store, pair, before=None, limit=limit)
         now = workspace.clock.now()
     if as_json:
         click.echo(json_text({"broadcast_id": pair.id, "broadcasts": [run_(run) for run in runs]}))
         return
     click.echo(f"{plain(pair.open_channel_title)} ({pair.id})")
     click.echo(describe_runs(runs, now=now) if runs else "No broadcast yet.")
-
-
-def runs_of(store: Store, pair: Pair, limit: int) -> list[Run]:
-    """The current run, the last one, which is still in the pair's own record, and those of the history."""
-    own = [run for run in (pair.run, pair.last_broadcast) if run is not None]
-    # The history may hold the last run too, in an older state.
-    known = {run.run_id for run in own}
-    older = [s.record.run for s in store.history(pair.id, before=None, limit=limit) if s.record.run.run_id not in known]
-    return [*own, *older][:limit]

@@ -6,12 +6,23 @@ from typing import Protocol
 
 import click
 
+from infra.embedded.event_queue import DeadLetter
 from infra.operator.csv_table import FileError
 from shared.bus import Bus, BusUnavailable
 from shared.clock import Clock
 from shared.runs import Policy
 from shared.settings import SettingError, Settings
 from shared.store import Store, StoreError
+
+
+class DeadLetters(Protocol):
+    """Events that were put aside after too many failed deliveries. Nothing is lost by it: documents bring their work up again."""
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """What was put aside, the oldest first."""
+
+    def put_back(self, id: str) -> bool:
+        """Deliver one again, as if it were new. False if there is none of this id."""
 
 
 class Workspace(Protocol):
@@ -22,6 +33,9 @@ class Workspace(Protocol):
 
     @property
     def bus(self) -> Bus: ...
+
+    @property
+    def dead_letters(self) -> DeadLetters: ...
 
     @property
     def settings(self) -> Settings: ...

@@ -38,11 +38,17 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-def telegram(limits: Limits) -> Iterator[Telegram]:
+def latency() -> float:
+    """Seconds that Telegram takes for a call."""
+    return 0.0
+
+
+@pytest.fixture
+def telegram(limits: Limits, latency: float) -> Iterator[Telegram]:
     simulator = Simulator(
         MachineClock(), limits=limits, accept_unknown_channels=True, token=TOKEN, bot_username="acceptance_bot"
     )
-    with SimulatorServer(simulator) as server:
+    with SimulatorServer(simulator, latency_seconds=latency) as server:
         yield Telegram(simulator, server.url)
 
 
@@ -151,6 +157,7 @@ def test_broadcastctl_speaks_to_the_running_program(program: Program) -> None:
     assert "holiday" in program.ctl("pairs", "show", pair.id).stdout
 
 
+@pytest.mark.parametrize("latency", [0.06], ids=["60 ms"])
 @pytest.mark.parametrize("limits", [Limits.off()], ids=["unlimited"])
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_ten_times_at_random_moments_it_posts_everything_once_and_every_record_is_true(
@@ -163,7 +170,7 @@ def test_killed_ten_times_at_random_moments_it_posts_everything_once_and_every_r
     for _ in range(10):
         program.start()
         # A random moment of the run is what is tested; there is no event to wait for.
-        threading.Event().wait(moments.uniform(0.0, 0.6))
+        threading.Event().wait(moments.uniform(0.0, 1.0))
         program.kill()
     program.start()
     wait_for(program.all_settled, lambda: program.log.read_text()[-4000:])

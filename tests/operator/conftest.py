@@ -17,6 +17,7 @@ from shared.runs import Policy
 from shared.settings import Settings
 from shared.store import PAIRS
 from tests.clocks import ManualClock
+from tests.memory.queue import MemoryQueue
 from tests.memory.store import MemoryStore
 
 SECRET = "a secret of the tests that is long enough"
@@ -38,6 +39,7 @@ class MemoryWorkspace:
 
     clock: ManualClock
     store: MemoryStore
+    queue: MemoryQueue
     bus: MemoryBus = field(default_factory=MemoryBus)
     settings: Settings = field(default_factory=lambda: Settings({}))
     policy: Policy = Policy(interval=timedelta(hours=24), manual_interval=timedelta(minutes=5))  # noqa: RUF009 - frozen
@@ -45,6 +47,10 @@ class MemoryWorkspace:
     jwt_secret: str = SECRET
     service_running: bool = True
     closed: bool = False
+
+    @property
+    def dead_letters(self) -> MemoryQueue:
+        return self.queue
 
     def close(self) -> None:
         self.closed = True
@@ -89,5 +95,5 @@ class Operator:
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     clock = ManualClock()
-    workspace = MemoryWorkspace(clock=clock, store=MemoryStore(clock))
+    workspace = MemoryWorkspace(clock=clock, store=MemoryStore(clock), queue=MemoryQueue(clock))
     return Operator(workspace, tmp_path, lambda: workspace)
