@@ -10,26 +10,22 @@ from datetime import datetime, timedelta
 from threading import Lock
 from uuid import uuid4
 
+from functions.send.outcomes import about, report, settled_as
 from functions.send.replacing import delete_replaced
 from shared import telegram
 from shared.clock import Stopping
 from shared.decision import Decision
 from shared.deliveries import (
     GivenBack,
-    Moved,
     Outcome,
-    Posted,
-    Refused,
     Settle,
     Start,
-    Unknown,
     postpone,
     settle,
     start,
 )
 from shared.engine import Engine
 from shared.events import MessageEvent
-from shared.logs import fields
 from shared.messages import CannotRender, Message, render
 from shared.pace import LONGEST_HOLD, bot_unusable, probe_sent, reserve, throttle
 from shared.pair import Delivery, DeliveryState, Pair
@@ -38,9 +34,6 @@ from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, 
 
 LONGEST_WAIT = timedelta(seconds=60)
 """A slot further away is not waited for: the message is put off, and a tick publishes it again."""
-FIRST_BACK_OFF = 15.0
-LONGEST_BACK_OFF = 900.0
-BOT_BACK_OFF = 60.0
 SETTLE_AGAIN_FIRST = 0.1
 SETTLE_AGAIN_LONGEST = 5.0
 
@@ -106,7 +99,7 @@ class Sender:
         if run is not None and mine and run.delivery(event.channel).state is DeliveryState.QUEUED:
             return
         if stored is not None and self._was_sent(stored.record, event):
-            delete_replaced(self._engine, stored.record, event.channel, _about(event))
+            delete_replaced(self._engine, stored.record, event.channel, about(event))
         raise self._stale(event)
 
     def _was_sent(self, pair: Pair, event: MessageEvent) -> bool:
@@ -114,7 +107,7 @@ class Sender:
         return any(run.delivery(event.channel).state is DeliveryState.SENT for run in runs)
 
     def _stale(self, event: MessageEvent) -> _GivenUp:
-        log.info("The event means nothing any more: its message is done with.", extra=_about(event))
+        log.info("The event means nothing any more: its message is done with.", extra=about(event))
         return _GivenUp()
 
     def _postpone(self, event: MessageEvent, until: datetime, why: str) -> None:
@@ -126,7 +119,7 @@ class Sender:
                 pair, run_id=event.run_id, channel=event.channel, until=max(until, now), now=now
             ),
         )
-        log.info("The message is put off: %s.", why, extra=_about(event, until=until))
+        log.info("The message is put off: %s.", why, extra=about(event, until=until))
         raise _GivenUp
 
     def _start(self, event: MessageEvent, attempt_id: str) -> tuple[Stored[Pair], Message]:
@@ -147,7 +140,7 @@ class Sender:
             self._refuse(event, str(error))
             raise _GivenUp from error
         if result is Start.DONE:
-            delete_replaced(self._engine, started.record, event.channel, _about(event))
+            delete_replaced(self._engine, started.record, event.channel, about(event))
         if result is not Start.GO:
             raise self._stale(event)
         return started, rendered[0]
@@ -159,7 +152,7 @@ class Sender:
             event.pair_id,
             lambda pair, now: refuse(pair, run_id=event.run_id, error=reason, now=now),
         )
-        log.warning("The message cannot be made: %s", reason, extra=_about(event, event="broadcast_unrenderable"))
+        log.warning("The message cannot be made: %s", reason, extra=about(event, event="broadcast_unrenderable"))
 
     def _call(
         self, event: MessageEvent, started: Stored[Pair], message: Message, attempt_id: str, slot: datetime
@@ -188,9 +181,9 @@ class Sender:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
         engine = self._engine
         delivery = _delivery(started.record, event)
-        outcome_of_it = _settled_as(outcome, engine.clock.now(), delivery)
+        outcome_of_it = settled_as(outcome, now=engine.clock.now(), tries=delivery.tries)
         settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
-        self._log(event, outcome, delivery.tries, settled_pair)
+        report(event, outcome, title=settled_pair.title(event.channel), attempt=delivery.tries)
         match outcome:
             case telegram.Throttled(retry_after, error) | telegram.Unconfirmed(error, float(retry_after)):
                 self._hold(retry_after)
@@ -202,8 +195,8 @@ class Sender:
                 update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
             case telegram.Sent():
                 if event.probe and update_pace(engine.store, lambda p, _: probe_sent(p)):
-                    log.info("The probe was sent: the gate opens.", extra=_about(event, event="gate_opened"))
-                delete_replaced(engine, settled_pair, event.channel, _about(event))
+                    log.info("The probe was sent: the gate opens.", extra=about(event, event="gate_opened"))
+                delete_replaced(engine, settled_pair, event.channel, about(event))
         return result
 
     def _hold(self, seconds: float) -> None:
@@ -236,7 +229,7 @@ class Sender:
                     log.error(
                         "The store is down and this outcome could not be recorded: %s",
                         outcome,
-                        extra=_about(
+                        extra=about(
                             event,
                             event="settle_lost",
                             chat=_delivery(started.record, event).chat,
@@ -250,86 +243,7 @@ class Sender:
                 deadline = clock.monotonic()
             delay = min(delay * 2, SETTLE_AGAIN_LONGEST)
 
-    def _log(self, event: MessageEvent, outcome: telegram.Outcome, attempt: int, pair: Pair) -> None:
-        """One line per message."""
-        title = pair.title(event.channel)
-        match outcome:
-            case telegram.Sent(message_id):
-                log.info(
-                    "Sent to %s.",
-                    title,
-                    extra=_about(event, event="message_sent", message_id=message_id, attempt=attempt),
-                )
-            case telegram.Refused(error, fault):
-                log.warning(
-                    "Telegram refused the message to %s: %s",
-                    title,
-                    error,
-                    extra=_about(event, event="message_refused", fault=fault, attempt=attempt),
-                )
-            case telegram.Throttled(retry_after, error):
-                log.warning(
-                    "Telegram asks for a pause of %d s: %s",
-                    retry_after,
-                    error,
-                    extra=_about(event, event="throttled", retry_after=retry_after, attempt=attempt),
-                )
-            case telegram.NotDelivered(why):
-                log.warning(
-                    "The message to %s did not reach Telegram: %s",
-                    title,
-                    why,
-                    extra=_about(event, event="not_delivered", attempt=attempt),
-                )
-            case telegram.Migrated(chat):
-                log.warning(
-                    "%s is another chat now; its new id is kept and the message sent once more.",
-                    title,
-                    extra=_about(event, event="chat_migrated", chat=chat, attempt=attempt),
-                )
-            case telegram.BotUnusable(error):
-                log.error(
-                    "Telegram does not accept the bot: %s. Check BOT_TOKEN.",
-                    error,
-                    extra=_about(event, event="bot_unusable", attempt=attempt),
-                )
-            case telegram.Unconfirmed(why):
-                log.warning(
-                    "Nobody knows whether the message to %s was posted: %s. Look into the channel.",
-                    title,
-                    why,
-                    extra=_about(event, event="message_unconfirmed", attempt=attempt),
-                )
-
 
 def _delivery(pair: Pair, event: MessageEvent) -> Delivery:
     assert pair.run is not None
     return pair.run.delivery(event.channel)
-
-
-def _settled_as(outcome: telegram.Outcome, now: datetime, delivery: Delivery) -> Outcome:
-    """What Telegram's answer means for the delivery."""
-    match outcome:
-        case telegram.Sent(message_id):
-            return Posted(message_id, now)
-        case telegram.Refused(error, fault):
-            return Refused(error, fault)
-        case telegram.Migrated(chat):
-            return Moved(chat)
-        case telegram.Throttled(retry_after, error):
-            return GivenBack(now + timedelta(seconds=retry_after), error)
-        case telegram.NotDelivered(why):
-            wait = min(FIRST_BACK_OFF * 2 ** (delivery.tries - 1), LONGEST_BACK_OFF)
-            return GivenBack(now + timedelta(seconds=wait), why)
-        case telegram.BotUnusable(error):
-            return GivenBack(now + timedelta(seconds=BOT_BACK_OFF), error)
-        case telegram.Unconfirmed(why):
-            return Unknown(why)
-        case telegram.TooLate():
-            return GivenBack(now, "its slot had passed")
-        case telegram.Done():
-            return Unknown("Telegram answered as if to another call")
-
-
-def _about(message: MessageEvent, **more: object) -> dict[str, dict[str, object]]:
-    return fields(pair_id=message.pair_id, run_id=message.run_id, channel=message.channel, **more)
