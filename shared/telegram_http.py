@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from threading import Lock, local
 from typing import Any
 
@@ -57,6 +58,13 @@ class _NotesDeparture:
         _call.left = True
         super().send(data)  # type: ignore[misc]  # likewise
 
+    def _tunnel(self) -> None:
+        """What leaves in here is for a proxy alone, which is asked for a way to Telegram."""
+        try:
+            super()._tunnel()  # type: ignore[misc]  # likewise
+        finally:
+            _call.left = False
+
 
 class _Http(_NotesDeparture, HTTPConnection):
     pass
@@ -75,25 +83,42 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 def _open(pool: ConnectionPool, count: int) -> None:
-    """See to it that the next `count` connections the pool gives out are open. Raises urllib3's errors and OSError."""
+    """See to it that the next `count` connections the pool gives out are open. Raises urllib3's errors and OSError.
+
+    Through a proxy the call itself connects: how differs from proxy to proxy.
+    """
     assert isinstance(pool, HTTPConnectionPool)
+    if pool.proxy is not None:
+        return
     taken = [pool._get_conn() for _ in range(count)]
     try:
         for connection in taken:
             if connection.is_closed:
+                connection.timeout = CONNECT_SECONDS
                 connection.connect()
+    except BaseException:
+        connection.close()  # or the pool would give out one that is neither open nor closed
+        raise
     finally:
         for connection in reversed(taken):
             pool._put_conn(connection)
 
 
 class _Adapter(HTTPAdapter):
-    """No retries of its own; pools whose connections note the departure."""
+    """No retries of its own; pools whose connections note the departure, through a proxy as well."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        _note_departures(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _note_departures(manager)
+        return manager
+
+
+def _note_departures(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class TelegramHttp:
@@ -200,7 +225,7 @@ class TelegramHttp:
                 timeout=TIME_LIMITS,  # type: ignore[arg-type]  # requests hands urllib3's own Timeout on
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except (OSError, HTTPError, HTTPException, ValueError) as error:  # requests' own errors are OSErrors
             missed = not _call.left and _kind(error) == _MissedSlot.__name__
             return TooLate() if missed else _failed(error, left=_call.left)
         return response.status_code, _json_object(response.content)
@@ -221,7 +246,7 @@ class TelegramHttp:
             self._last_call = now
 
 
-def _failed(error: requests.RequestException, *, left: bool) -> Outcome:
+def _failed(error: Exception, *, left: bool) -> Outcome:
     """The text is made from the error's kind alone: its message would hold the URL, and so the token."""
     if left:
         if isinstance(error, requests.Timeout):
@@ -244,7 +269,7 @@ def _kind(error: BaseException) -> str:
 def _json_object(raw: bytes) -> Mapping[str, Any] | None:
     try:
         body = msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -189,6 +189,31 @@ def test_an_answer_older_than_the_standing_message_does_not_take_its_place() -> 
     assert 11 in {r.message_id for r in after.open_replaced}
 
 
+def test_an_answer_older_than_the_standing_message_does_not_take_its_place_while_its_run_is_at_hand() -> None:
+    pair = expire(started(claimed(a_pair()), OPEN), now=at(seconds=120))
+    pair = delivered(pair, CLOSED, Posted(21, at(seconds=121)), at(seconds=121))
+    pair = delivered(claimed(pair, "run-2", at(hours=24)), OPEN, Posted(12, at(hours=24)), at(hours=24))
+
+    after = settled(pair, OPEN, Posted(11, at(hours=24)), at(hours=24), "run-1-open")
+
+    assert after.open_live is not None
+    assert after.open_live.message_id == 12
+    assert [r.message_id for r in after.open_replaced] == [11]
+    assert after.last_broadcast is not None
+    assert after.last_broadcast.open.state is DeliveryState.SENT
+
+
+def test_a_late_answer_that_leaves_the_verdict_a_failure_counts_it_once() -> None:
+    pair = delivered(claimed(a_pair()), OPEN, KICKED)
+    pair = expire(started(pair, CLOSED), now=at(seconds=120))
+    assert pair.consecutive_failures == 1
+
+    after = settled(pair, CLOSED, Posted(21, at(seconds=130)), at(seconds=130), "run-1-closed")
+
+    assert (after.consecutive_failures, after.failed_broadcasts) == (1, 1)
+    assert after.retry_at == pair.retry_at
+
+
 def test_a_settle_that_reads_its_own_write_changes_nothing() -> None:
     pair = started(claimed(a_pair()), OPEN, attempt_id="a")
     posted = Posted(11, NOON)
