@@ -158,7 +158,10 @@ class Api:
 
 
 def _broadcast_id(request: flask.Request) -> str:
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # brackets nested without end
+        body = None
     if not isinstance(body, dict) or "broadcast_id" not in body:
         raise Refusal(400, 'Missing broadcast_id: send a JSON object such as {"broadcast_id": "…"}.')
     id = body["broadcast_id"]

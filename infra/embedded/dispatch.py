@@ -55,6 +55,12 @@ class Dispatcher:
             except StoreUnavailable as error:
                 log.error("The event queue does not answer: %s", error, extra=fields(event="queue_unavailable"))
                 self._stop.wait(LOOK_AGAIN_SECONDS)
+            except Exception:
+                # This thread must outlive whatever happens: without it a whole topic would stop in silence.
+                log.exception(
+                    "The events of %s could not be handed out.", self._topic, extra=fields(event="unexpected")
+                )
+                self._stop.wait(LOOK_AGAIN_SECONDS)
 
     def _hand_out(self) -> None:
         room = 1
@@ -81,6 +87,9 @@ class Dispatcher:
                 self._queue.give_back(taken, scrub(f"{status}: {body[:300]}"))
         except StoreUnavailable as error:
             log.error("An event could not be acknowledged and comes again: %s", error, extra=fields(event="ack_lost"))
+        except Exception:
+            # Nobody looks at this thread's result; without a line here the fault would be swallowed.
+            log.exception("An event could not be delivered and comes again.", extra=fields(event="unexpected"))
         finally:
             self._free.release()
 

@@ -125,9 +125,16 @@ def test_a_closed_gate_refuses_and_uses_nothing_up(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("body", "words"),
-    [(b"", "Missing broadcast_id"), (b"[]", "Missing broadcast_id"), (b"{", "Missing broadcast_id"),
-     (b"{}", "Missing broadcast_id"), (b'{"broadcast_id": 7}', "must be text")],
-)  # fmt: skip
+    [
+        (b"", "Missing broadcast_id"),
+        (b"[]", "Missing broadcast_id"),
+        (b"{", "Missing broadcast_id"),
+        (b"[" * 60_000, "Missing broadcast_id"),
+        (b"{}", "Missing broadcast_id"),
+        (b'{"broadcast_id": 7}', "must be text"),
+    ],
+    ids=["nothing", "a list", "half", "nested without end", "empty", "a number"],
+)
 def test_a_bad_body_is_a_400_with_a_sentence(world: World, body: bytes, words: str) -> None:
     answer = world.api().post("/api/broadcast/trigger", data=body, headers=bearer(OWNER))
 
