@@ -100,6 +100,10 @@ class SimulatorServer:
         try:
             loop.run_forever()
         finally:
+            # A connection that was just taken is known here only some turns of the loop later, and would be left open by a
+            # server that closes meanwhile.
+            loop.remove_reader(listener)
+            loop.run_until_complete(_turns())
             server.close()
             for connection in list(self._connections):
                 connection.drop()
@@ -166,6 +170,12 @@ class SimulatorServer:
                 respond(future.result())
 
         self._loop.run_in_executor(None, answer).add_done_callback(done)
+
+
+async def _turns() -> None:
+    """Let what has been scheduled happen: an accept, its transport, and the connection being told of it."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def _settle(loop: asyncio.AbstractEventLoop) -> None:
