@@ -138,7 +138,8 @@ def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, deta
     gate = pace.gate
     if gate is not None and gate.reason is not GateReason.THROTTLED:
         return unchanged(None)
-    if gate is not None and not probe and (gate.probing or gate.blocked_until >= until):
+    answered = gate is not None and gate.probing and probe
+    if gate is not None and not answered and (gate.probing or gate.blocked_until >= until):
         return unchanged(None)
     closed = Gate(
         reason=GateReason.THROTTLED,

@@ -881,5 +881,5 @@ def test_an_older_record_that_cannot_be_brought_up_to_date_is_unreadable(backend
 
 @pytest.mark.parametrize("version", ["2", None, 0])
 def test_plain_data_with_no_sensible_version_is_unreadable(version: object) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(Unreadable, match=f"{version!r} is no version"):
         LAMPS.restore({"v": version, "lit": True})

@@ -1,7 +1,9 @@
-"""The pace: slots that keep every window, one tick in charge, a gate that a probe opens."""
+"""The pace: slots that keep Telegram's windows, one tick in charge, and a gate that ends by a probe."""
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,11 @@ from hypothesis import strategies as st
 
 from shared.decision import Decision
 from shared.pace import (
+    CHANNELS_APART,
+    FIRST_BLOCK,
+    LONGEST_BLOCK,
+    LONGEST_HOLD,
+    PROBE_FOR,
     Gate,
     GateReason,
     Pace,
@@ -25,138 +32,356 @@ from shared.pace import (
 from tests.clocks import NOON
 from tests.runs import at
 
-TEMPO = Tempo(rate=25, spread=0.015, lead=0.1, prepare=0.02)
+T = TypeVar("T")
+SECOND = timedelta(seconds=1)
+EMBEDDED = Tempo(rate=25, spread=0.015, lead=0.25, prepare=0.02)
 
 
-def written(decision: Decision[Pace, Any]) -> Pace:
-    assert decision.record is not None
-    return decision.record
+def tempo(rate: float, spread: float = 0.015, lead: float = 0.25) -> Tempo:
+    return Tempo(rate=rate, spread=spread, lead=lead, prepare=0.02)
 
 
-def gate(**changes: Any) -> Gate:
-    fields = {
-        "reason": GateReason.THROTTLED,
-        "since": NOON,
-        "blocked_until": NOON,
-        "block_seconds": 30,
-        "detail": "429",
-    }
-    return Gate(**{**fields, **changes})
+def after(pace: Pace, decision: Decision[Pace, T]) -> Pace:
+    return pace if decision.record is None else decision.record
 
 
-def a_tick(seconds: float = 0, event_id: str = "1") -> TickInCharge:
-    return TickInCharge(published_at=at(seconds=seconds), event_id=event_id)
+# --- slots ------------------------------------------------------------------------------------------------------------
 
 
-@given(rate=st.floats(1, 150), spread=st.floats(0.001, 0.2), data=st.data())
-def test_a_rate_and_one_more_messages_never_fit_into_a_second(rate: float, spread: float, data: st.DataObject) -> None:
-    tempo = Tempo(rate=rate, spread=spread, lead=0.1, prepare=0.02)
-    count = int(rate) + 1
-    slots = reserve(Pace(), count=count, now=NOON, tempo=tempo).result
-    first_is_late = data.draw(st.floats(0, spread / 2))
-    last_is_early = data.draw(st.floats(0, spread / 2))
-
-    span = (slots[-1] - slots[0]).total_seconds() - first_is_late - last_is_early
-
-    assert span >= int(rate) / rate * (1 + spread) - spread - 1e-4
-    if rate == int(rate):
-        assert span > 1 - 1e-4
+def test_the_first_slot_leaves_time_to_prepare() -> None:
+    assert reserve(Pace(), count=1, now=NOON, tempo=EMBEDDED).result == (at(seconds=0.25),)
 
 
-def test_slots_go_on_where_the_last_ones_ended_and_never_start_before_the_lead() -> None:
-    first = reserve(Pace(), count=2, now=NOON, tempo=TEMPO)
-    second = reserve(written(first), count=1, now=NOON, tempo=TEMPO)
-    later = reserve(written(first), count=1, now=at(seconds=60), tempo=TEMPO)
+def test_slots_go_on_where_the_last_reservation_ended() -> None:
+    first = reserve(Pace(), count=3, now=NOON, tempo=EMBEDDED)
+    second = reserve(after(Pace(), first), count=2, now=NOON, tempo=EMBEDDED)
 
-    assert first.result[0] == at(seconds=0.1)
-    assert second.result[0] == first.result[1] + TEMPO.step
-    assert later.result[0] == at(seconds=60.1)
+    slots = first.result + second.result
+    assert {later - earlier for earlier, later in pairwise(slots)} == {EMBEDDED.step}
 
 
-def test_a_batch_gives_open_channels_the_first_slots_and_closed_ones_the_last() -> None:
-    opens, closeds = reserve_pairs(Pace(), opens=12, closeds=12, now=NOON, tempo=TEMPO).result
+def test_slots_that_passed_unused_are_not_made_up_for() -> None:
+    idle = after(Pace(), reserve(Pace(), count=50, now=NOON, tempo=EMBEDDED))
 
-    assert max(opens) < min(closeds)
-    assert all(c - o >= timedelta(seconds=0.48) for o, c in zip(opens, closeds, strict=True))
-
-
-def test_the_two_messages_of_a_single_pair_are_half_a_second_apart() -> None:
-    (open_,), (closed,) = reserve_pairs(Pace(), opens=1, closeds=1, now=NOON, tempo=TEMPO).result
-
-    assert closed - open_ >= timedelta(seconds=0.5)
+    assert reserve(idle, count=1, now=at(minutes=5), tempo=EMBEDDED).result == (at(minutes=5, seconds=0.25),)
 
 
-@pytest.mark.parametrize(("seconds", "late"), [(0, False), (0.0075, False), (0.008, True)])
-def test_a_message_is_late_half_a_spread_after_its_slot(seconds: float, late: bool) -> None:
-    assert TEMPO.late(NOON, at(seconds=seconds)) is late
+@given(rate=st.integers(1, 1000), spread=st.floats(0, 0.2), data=st.data())
+def test_one_message_more_than_the_rate_always_takes_longer_than_a_second(
+    rate: int, spread: float, data: st.DataObject
+) -> None:
+    slots = reserve(Pace(), count=2 * rate + 1, now=NOON, tempo=tempo(rate, spread)).result
+    first = data.draw(st.integers(0, rate))
+
+    leaves_latest = slots[first] + timedelta(seconds=spread / 2)
+    leaves_earliest = slots[first + rate] - timedelta(seconds=spread / 2)
+
+    assert leaves_earliest - leaves_latest > SECOND
+
+
+@given(
+    rate=st.floats(0.1, 1000),
+    spread=st.floats(0.001, 0.2),
+    reservations=st.lists(st.tuples(st.integers(1, 9), st.floats(0, 2)), min_size=1, max_size=30),
+)
+def test_no_two_slots_are_nearer_than_a_step_however_they_are_reserved(
+    rate: float, spread: float, reservations: list[tuple[int, float]]
+) -> None:
+    pace, now, chosen = Pace(), NOON, tempo(rate, spread)
+    slots: list[datetime] = []
+
+    for count, elapsed in reservations:
+        now += timedelta(seconds=elapsed)
+        decision = reserve(pace, count=count, now=now, tempo=chosen)
+        pace = after(pace, decision)
+        slots += decision.result
+
+    assert all(later - earlier >= chosen.step for earlier, later in pairwise(slots))
+    in_a_second = ceil(rate)
+    assert all(slots[i + in_a_second] - slots[i] > SECOND for i in range(len(slots) - in_a_second))
+
+
+@pytest.mark.parametrize("spread", [0.015, 0.1])
+@pytest.mark.parametrize("rate", [1, 25, 30, 1000])
+def test_the_pace_uses_the_rate_but_for_the_spread(rate: int, spread: float) -> None:
+    slots = reserve(Pace(), count=10 * rate + 1, now=NOON, tempo=tempo(rate, spread)).result
+
+    assert slots[-1] - slots[0] < 10 * SECOND * (1 + spread) + timedelta(milliseconds=11)
+
+
+def test_a_message_may_leave_until_half_a_spread_after_its_slot() -> None:
+    half = timedelta(seconds=EMBEDDED.spread / 2)
+
+    assert not EMBEDDED.late(NOON, NOON - SECOND)
+    assert not EMBEDDED.late(NOON, NOON + half)
+    assert EMBEDDED.late(NOON, NOON + half + timedelta.resolution)
+
+
+@pytest.mark.parametrize(("rate", "pairs"), [(25, 12), (30, 15), (2, 1), (1, 1), (0.5, 1)])
+def test_a_second_is_filled_by_half_as_many_pairs_and_at_least_one(rate: float, pairs: int) -> None:
+    assert tempo(rate).pairs_per_second == pairs
+
+
+# --- slots for pairs --------------------------------------------------------------------------------------------------
+
+
+@given(
+    opens=st.integers(0, 60),
+    closeds=st.integers(0, 60),
+    rate=st.floats(1, 1000),
+    taken=st.none() | st.floats(-5, 5),
+)
+def test_in_a_batch_all_open_channels_come_first_and_no_slot_is_crowded(
+    opens: int, closeds: int, rate: float, taken: float | None
+) -> None:
+    pace = Pace(next_slot=None if taken is None else at(seconds=taken))
+
+    decision = reserve_pairs(pace, opens=opens, closeds=closeds, now=NOON, tempo=tempo(rate))
+
+    first, second = decision.result
+    slots = first + second
+    assert (len(first), len(second)) == (opens, closeds)
+    assert list(slots) == sorted(slots)
+    assert all(b - a >= tempo(rate).step for a, b in pairwise(slots))
+    assert all(slot >= at(seconds=0.25) for slot in slots)
+    follows = reserve(after(pace, decision), count=1, now=NOON, tempo=tempo(rate)).result[0]
+    assert not slots or follows - slots[-1] >= tempo(rate).step
+
+
+@given(pairs=st.integers(1, 60), rate=st.floats(1, 1000))
+def test_a_pairs_two_messages_are_at_least_half_a_second_apart(pairs: int, rate: float) -> None:
+    first, second = reserve_pairs(Pace(), opens=pairs, closeds=pairs, now=NOON, tempo=tempo(rate)).result
+
+    assert all(closed - open_ >= CHANNELS_APART for open_, closed in zip(first, second, strict=True))
+
+
+def test_a_message_that_goes_alone_waits_for_no_other() -> None:
+    alone = reserve_pairs(Pace(), opens=0, closeds=1, now=NOON, tempo=EMBEDDED)
+
+    assert alone.result == ((), (at(seconds=0.25),))
+
+
+def test_a_batch_that_fills_its_second_leaves_no_gap() -> None:
+    pairs = EMBEDDED.pairs_per_second + 1
+
+    first, second = reserve_pairs(Pace(), opens=pairs, closeds=pairs, now=NOON, tempo=EMBEDDED).result
+
+    assert second[0] - first[-1] == EMBEDDED.step
+
+
+# --- the tick in charge -----------------------------------------------------------------------------------------------
+
+MINUTE_5 = TickInCharge(published_at=at(minutes=5), event_id="b")
 
 
 @pytest.mark.parametrize(
-    ("tick", "takes"),
-    [(a_tick(1), True), (a_tick(0, "2"), True), (a_tick(), True), (a_tick(0, "0"), False), (a_tick(-1), False)],
+    "other",
+    [
+        TickInCharge(published_at=at(minutes=6), event_id="a"),
+        TickInCharge(published_at=at(minutes=5), event_id="c"),
+    ],
+    ids=["published later", "published together"],
 )
-def test_a_tick_takes_charge_if_it_is_newer_or_in_charge_already(tick: TickInCharge, takes: bool) -> None:
-    decision = take_charge(Pace(tick=a_tick()), tick)
+def test_a_newer_tick_takes_charge(other: TickInCharge) -> None:
+    decision = take_charge(Pace(tick=MINUTE_5), other)
 
-    assert decision.result is takes
-    assert (decision.record is not None) is (takes and tick != a_tick())
-
-
-def test_a_429_holds_everybody_for_thirty_seconds_at_most() -> None:
-    short = written(throttle(Pace(), now=NOON, retry_after=4, probe=False, detail=""))
-    hours = written(throttle(Pace(), now=NOON, retry_after=10072, probe=False, detail=""))
-
-    assert short.gate is not None
-    assert hours.gate is not None
-    assert short.gate.blocked_until == at(seconds=4)
-    assert hours.gate.blocked_until == at(seconds=30)
+    assert decision.result
+    assert after(Pace(), decision).tick == other
 
 
-def test_a_429_of_the_probe_holds_everybody_for_the_whole_time() -> None:
-    closed = Pace(gate=gate(probing=True))
+@pytest.mark.parametrize(
+    "other",
+    [
+        TickInCharge(published_at=at(minutes=4), event_id="z"),
+        TickInCharge(published_at=at(minutes=5), event_id="a"),
+    ],
+    ids=["published earlier", "published together"],
+)
+def test_a_tick_that_is_not_newer_does_not(other: TickInCharge) -> None:
+    decision = take_charge(Pace(tick=MINUTE_5), other)
 
-    after = written(throttle(closed, now=NOON, retry_after=10072, probe=True, detail="")).gate
-
-    assert after is not None
-    assert after.blocked_until == at(seconds=10072)
-    assert not after.probing
-
-
-def test_a_block_is_never_shortened_and_another_reason_stays() -> None:
-    long = Pace(gate=gate(blocked_until=at(hours=2)))
-    other = Pace(gate=gate(reason=GateReason.BOT_UNUSABLE))
-
-    assert throttle(long, now=NOON, retry_after=1, probe=False, detail="").record is None
-    assert throttle(other, now=NOON, retry_after=1, probe=False, detail="").record is None
+    assert (decision.result, decision.record) == (False, None)
 
 
-def test_a_bot_that_stays_unusable_is_tried_less_and_less_up_to_every_fifteen_minutes() -> None:
-    pace = written(bot_unusable(Pace(), now=NOON, probe=False, detail="Unauthorized"))
-    blocks = []
+def test_the_tick_in_charge_goes_on_without_a_write() -> None:
+    decision = take_charge(Pace(tick=MINUTE_5), MINUTE_5)
+
+    assert (decision.result, decision.record) == (True, None)
+
+
+def test_the_first_tick_takes_charge() -> None:
+    assert take_charge(Pace(), MINUTE_5).result
+
+
+def test_taking_charge_touches_neither_slots_nor_gate() -> None:
+    pace = throttled(5, pace=Pace(next_slot=NOON))
+
+    taken = after(pace, take_charge(pace, MINUTE_5))
+
+    assert (taken.next_slot, taken.gate) == (pace.next_slot, pace.gate)
+
+
+# --- throttled --------------------------------------------------------------------------------------------------------
+
+
+def throttled(retry_after: float, *, pace: Pace | None = None, now: datetime = NOON, probe: bool = False) -> Pace:
+    found = Pace() if pace is None else pace
+    return after(found, throttle(found, now=now, retry_after=retry_after, probe=probe, detail="429"))
+
+
+def unusable(pace: Pace | None = None, *, now: datetime = NOON, probe: bool = False) -> Pace:
+    found = Pace() if pace is None else pace
+    return after(found, bot_unusable(found, now=now, probe=probe, detail="Unauthorized"))
+
+
+def gate(pace: Pace) -> Gate:
+    assert pace.gate is not None
+    return pace.gate
+
+
+def probed(pace: Pace, *, now: datetime | None = None) -> Pace:
+    """The pace with a probe on its way."""
+    decision = release_probe(pace, now=now or gate(pace).blocked_until)
+    assert decision.result
+    return after(pace, decision)
+
+
+@pytest.mark.parametrize(("retry_after", "held"), [(2, 2), (30, 30), (31, 30), (10072, 30)])
+def test_after_a_429_all_are_held_for_as_long_as_it_says_but_at_most_half_a_minute(
+    retry_after: float, held: float
+) -> None:
+    closed = gate(throttled(retry_after))
+
+    assert closed.reason is GateReason.THROTTLED
+    assert (closed.since, closed.blocked_until) == (NOON, at(seconds=held))
+    assert timedelta(seconds=held) <= LONGEST_HOLD
+
+
+def test_a_probes_429_holds_all_for_the_whole_time() -> None:
+    pace = probed(throttled(10072))
+
+    held = throttled(10072, pace=pace, now=at(seconds=31), probe=True)
+
+    assert (gate(held).since, gate(held).blocked_until) == (NOON, at(seconds=31 + 10072))
+
+
+def test_a_probes_429_may_be_shorter_than_the_wait_for_its_answer() -> None:
+    pace = probed(throttled(10072))
+
+    held = throttled(3, pace=pace, now=at(seconds=31), probe=True)
+
+    assert gate(held).blocked_until == at(seconds=34)
+
+
+@given(
+    answers=st.lists(st.tuples(st.floats(0, 20), st.floats(1, 2_000), st.booleans()), min_size=1, max_size=20),
+)
+def test_a_block_is_never_shortened_but_by_the_answer_of_a_probe(answers: list[tuple[float, float, bool]]) -> None:
+    pace, now = throttled(25), NOON
+
+    for elapsed, retry_after, probe in answers:
+        now += timedelta(seconds=elapsed)
+        before, pace = gate(pace), throttled(retry_after, pace=pace, now=now, probe=probe)
+        assert gate(pace).blocked_until >= before.blocked_until
+
+
+def test_a_lost_probes_late_answer_does_not_shorten_what_the_next_one_found() -> None:
+    lost = probed(throttled(10072))
+    second = probed(lost)
+    held = throttled(10072, pace=second, now=at(seconds=95), probe=True)
+
+    late = throttled(2, pace=held, now=at(seconds=96), probe=True)
+
+    assert gate(late).blocked_until == at(seconds=95 + 10072)
+
+
+def test_a_429_of_another_message_leaves_a_probe_its_time() -> None:
+    pace = probed(throttled(10072))
+
+    assert throttled(5, pace=pace, now=at(seconds=31)) == pace
+    assert throttled(600, pace=pace, now=at(seconds=85)) == pace
+
+
+def test_a_gate_closed_for_the_bot_stays_so_when_telegram_throttles() -> None:
+    pace = unusable()
+
+    assert throttled(10072, pace=pace, probe=True) == pace
+
+
+# --- bot unusable -----------------------------------------------------------------------------------------------------
+
+
+def test_an_unusable_bot_closes_the_gate_for_half_a_minute() -> None:
+    closed = gate(unusable())
+
+    assert (closed.reason, closed.detail) == (GateReason.BOT_UNUSABLE, "Unauthorized")
+    assert closed.blocked_until == NOON + FIRST_BLOCK
+
+
+def test_other_messages_of_an_unusable_bot_change_nothing() -> None:
+    pace = unusable()
+
+    assert unusable(pace, now=at(seconds=20)) == pace
+
+
+def test_each_refused_probe_doubles_the_block_up_to_a_quarter_of_an_hour() -> None:
+    pace, blocks = unusable(), []
+
     for _ in range(7):
-        assert pace.gate is not None
-        blocks.append(pace.gate.block_seconds)
-        pace = written(bot_unusable(pace, now=NOON, probe=True, detail="Unauthorized"))
+        now = gate(pace).blocked_until
+        pace = unusable(probed(pace), now=now, probe=True)
+        blocks.append((gate(pace).blocked_until - now).total_seconds())
 
-    assert blocks == [30, 60, 120, 240, 480, 900, 900]
-
-
-def test_messages_under_way_when_the_bot_became_unusable_do_not_prolong_the_block() -> None:
-    pace = written(bot_unusable(Pace(), now=NOON, probe=False, detail="Unauthorized"))
-
-    assert bot_unusable(pace, now=NOON, probe=False, detail="Unauthorized").record is None
+    assert blocks == [60, 120, 240, 480, 900, 900, 900]
+    assert timedelta(seconds=blocks[-1]) == LONGEST_BLOCK
+    assert gate(pace).since == NOON
 
 
-def test_one_probe_is_released_when_the_block_is_over_and_not_before() -> None:
-    closed = Pace(gate=gate(blocked_until=at(seconds=30)))
+def test_a_throttled_bot_that_becomes_unusable_is_said_to_be_so() -> None:
+    closed = gate(unusable(throttled(10), now=at(seconds=3)))
 
-    assert not release_probe(closed, now=at(seconds=29)).result
-    released = release_probe(closed, now=at(seconds=30))
-    assert released.result
-    assert not release_probe(written(released), now=at(seconds=31)).result
-    assert release_probe(written(released), now=at(seconds=90)).result
+    assert (closed.reason, closed.since) == (GateReason.BOT_UNUSABLE, at(seconds=3))
+    assert closed.blocked_until == at(seconds=3) + FIRST_BLOCK
 
 
-def test_a_probe_that_was_sent_opens_the_gate() -> None:
-    assert written(probe_sent(Pace(gate=gate()))).gate is None
-    assert probe_sent(Pace()).record is None
+# --- probes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("close", [lambda: throttled(10), unusable], ids=["throttled", "unusable"])
+def test_a_probe_goes_when_the_block_is_over_and_only_one(close: Any) -> None:
+    pace = close()
+    over = gate(pace).blocked_until
+
+    early = release_probe(pace, now=over - timedelta.resolution)
+    first = release_probe(pace, now=over)
+    second = release_probe(after(pace, first), now=over + timedelta.resolution)
+
+    assert (early.result, first.result, second.result) == (False, True, False)
+    assert early.record is None
+    assert second.record is None
+
+
+def test_a_probe_that_is_lost_is_followed_by_another_after_a_minute() -> None:
+    pace = probed(throttled(10))
+
+    assert not release_probe(pace, now=at(seconds=10) + PROBE_FOR - timedelta.resolution).result
+    assert release_probe(pace, now=at(seconds=10) + PROBE_FOR).result
+
+
+def test_with_an_open_gate_there_is_nothing_to_probe() -> None:
+    assert release_probe(Pace(), now=NOON).result is False
+
+
+def test_a_probe_that_was_posted_opens_the_gate() -> None:
+    pace = probed(throttled(10, pace=Pace(next_slot=NOON)))
+
+    decision = probe_sent(pace)
+
+    assert decision.result
+    assert after(pace, decision) == Pace(next_slot=NOON)
+
+
+def test_an_open_gate_is_not_opened_again() -> None:
+    decision = probe_sent(Pace())
+
+    assert (decision.result, decision.record) == (False, None)

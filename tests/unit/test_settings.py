@@ -149,6 +149,12 @@ def test_a_value_can_stand_in_a_file(file: Path, time: Time) -> None:
     assert from_file(TELEGRAM_RATE, file, time).get(TELEGRAM_RATE) == 30.0
 
 
+def test_a_secret_in_a_file_ends_before_its_last_line_does(file: Path, time: Time) -> None:
+    file.write_text(" 123:abc\r\n", encoding="utf-8")
+
+    assert from_file(BOT_TOKEN, file, time).get(BOT_TOKEN) == "123:abc"
+
+
 def test_a_changed_file_is_read_again_after_a_minute_and_not_before(file: Path, time: Time) -> None:
     file.write_text("30", encoding="utf-8")
     found = from_file(TELEGRAM_RATE, file, time)

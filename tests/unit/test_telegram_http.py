@@ -586,14 +586,12 @@ def test_connections_made_ready_before_a_long_pause_are_opened_afresh(
     assert server.stop() == 2 * KEPT_READY
 
 
-@pytest.mark.parametrize("url", ["http://nohost.invalid", "refused", "https://no-tls"])
+@pytest.mark.parametrize("url", ["http://nohost.invalid", "refused"])
 def test_what_cannot_be_made_ready_is_left_to_the_call(
-    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], url: str, caplog: pytest.LogCaptureFixture
+    connect: Callable[..., TelegramHttp], url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     if url == "refused":
         url = f"http://127.0.0.1:{nobody_listens()}"
-    if url == "https://no-tls":
-        url = f"https://127.0.0.1:{serve(hangs_up_unread).port}"
     client = connect(url)
 
     with caplog.at_level(logging.INFO):
@@ -601,6 +599,18 @@ def test_what_cannot_be_made_ready_is_left_to_the_call(
 
     assert caplog.messages == []
     assert isinstance(send(client), NotDelivered)
+
+
+def test_a_handshake_that_failed_while_making_ready_is_tried_afresh_by_the_call(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp]
+) -> None:
+    server = serve(hangs_up_unread)
+    client = connect(f"https://127.0.0.1:{server.port}")
+
+    client.make_ready()
+
+    assert isinstance(send(client), NotDelivered)
+    assert server.stop() == 2
 
 
 def test_making_ready_takes_no_longer_than_a_connection_may(
@@ -661,6 +671,7 @@ def test_a_proxy_that_opens_no_tunnel_delivers_nothing(
 
     assert isinstance(send(client), NotDelivered)
     assert [r.split(b" HTTP/")[0] for r in proxy.requests] == [b"CONNECT telegram.invalid:443"]
+    assert proxy.stop() == 1
 
 
 # --- no secret leaves -------------------------------------------------------------------------------------------------
