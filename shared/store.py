@@ -162,8 +162,11 @@ class Store(Protocol):
     def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
         """Write the record if it is still as `stored` was read; what is stored now. Raises Changed."""
 
-    def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
-        """Pairs with `wake_at <= now`, the longest due first. A record that cannot be read is logged and left out."""
+    def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
+        """Pairs with `wake_at <= now`, the longest due first; if `stuck`, only those with a run on.
+
+        A record that cannot be read is logged and left out.
+        """
 
     def count_running(self) -> int:
         """How many pairs have a run on."""

@@ -23,7 +23,7 @@ LONGEST_SECONDS = 100.0
 AHEAD = timedelta(seconds=1)
 """Slots are handed out about so long before they come."""
 MOST_IN_FLIGHT_SECONDS = 30.0
-"""So many seconds of the pace may be in flight; with more, something downstream is down, and nothing is claimed."""
+"""So many seconds of the pace may be in flight; with more, something downstream is down, and no run is begun."""
 LOOK_AGAIN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,11 @@ def run(engine: Engine, publication: Publication) -> None:
             engine.clock.sleep(min(blocked, LOOK_AGAIN_SECONDS) if gate.probing else blocked)
             continue
         if _too_much_in_flight(engine):
-            engine.clock.sleep(LOOK_AGAIN_SECONDS)
-            continue
+            # A run that got stuck is still taken up or closed: that is what brings the number down.
+            due = engine.store.due_pairs(pace.read_at, engine.tempo.pairs_per_second, stuck=True)
+            if not due:
+                engine.clock.sleep(LOOK_AGAIN_SECONDS)
+                continue
         probe = gate is not None
         if probe and not update_pace(engine.store, lambda p, now: release_probe(p, now=now)):
             continue
@@ -139,7 +142,7 @@ def _too_much_in_flight(engine: Engine) -> bool:
     if running <= most:
         return False
     log.warning(
-        "%d broadcasts are in flight, more than the pace explains; nothing is claimed until they are done.",
+        "%d broadcasts are in flight, more than the pace explains; none is begun until they are done.",
         running,
         extra=fields(event="back_pressure", running=running),
     )

@@ -70,13 +70,14 @@ class SqliteStore:
             raise Changed(f"record {stored.id} in {collection.name} is not the one that was read")
         return Stored(stored.id, record, stored.version + 1, self._clock.now())
 
-    def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
+    def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
         """A page that holds unreadable records is filled up from the next one, so that they never block the way."""
         found: list[Stored[Pair]] = []
         offset = 0
+        which = "running AND wake_at" if stuck else "wake_at"
         while len(found) < limit:
             rows = self._database.rows(
-                "SELECT id, version, body FROM pairs WHERE wake_at <= ? ORDER BY wake_at, id LIMIT ? OFFSET ?",
+                f"SELECT id, version, body FROM pairs WHERE {which} <= ? ORDER BY wake_at, id LIMIT ? OFFSET ?",
                 (now.timestamp(), limit, offset),
             )
             found += self._readable(PAIRS, rows)

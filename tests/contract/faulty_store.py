@@ -27,8 +27,8 @@ class WrappedStore:
     def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
         return self._inside.replace(collection, stored, record)
 
-    def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
-        return self._inside.due_pairs(now, limit)
+    def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
+        return self._inside.due_pairs(now, limit, stuck=stuck)
 
     def count_running(self) -> int:
         return self._inside.count_running()

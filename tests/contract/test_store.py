@@ -314,6 +314,24 @@ def test_no_more_due_pairs_come_than_asked_for(store: Store) -> None:
     assert due(store, limit=5) == ["0", "1", "2", "3", "4"]
 
 
+def test_stuck_are_the_due_pairs_with_a_run_on_however_many_others_are_longer_due(store: Store) -> None:
+    put(
+        store,
+        *(named(str(n), n, next_send_time=at(hours=-9)) for n in range(5)),
+        named("stuck", 5, next_send_time=at(hours=-1)),
+        named("under way", 6, next_send_time=at(hours=-1)),
+    )
+    for title, began in (("stuck", at(minutes=-10)), ("under way", NOON)):
+        (stored,) = [s for s in store.all_pairs() if s.record.open_channel_title == title]
+        begun = claim(stored.record, now=began, run_id=title, policy=POLICY).record
+        assert begun is not None
+        store.replace(PAIRS, stored, begun)
+
+    found = store.due_pairs(NOON, 2, stuck=True)
+
+    assert [s.record.open_channel_title for s in found] == ["stuck"]
+
+
 def test_a_pair_is_due_at_its_very_microsecond_and_not_before(store: Store) -> None:
     put(store, named("now", 1, next_send_time=at(microseconds=1)))
 

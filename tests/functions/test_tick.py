@@ -96,6 +96,27 @@ def test_with_too_much_in_flight_nothing_is_claimed_and_it_is_said(
     assert "380 broadcasts are in flight" in caplog.text
 
 
+def test_with_too_much_in_flight_what_got_stuck_is_still_taken_up_behind_an_older_backlog(world: World) -> None:
+    """Only that brings the number down; otherwise nothing would ever move again."""
+    world.add(*[a_pair(n) for n in range(1, 801)])
+    for stored in list(world.store.all_pairs())[:380]:
+        run_id = f"run-{stored.id}"
+        update(
+            world.store,
+            PAIRS,
+            stored.id,
+            lambda p, now, run_id=run_id: claim(p, now=now, run_id=run_id, policy=POLICY),  # type: ignore[misc]
+        )
+    world.clock.advance(200)
+
+    world.deliver(tick_at(200))
+
+    stuck = world.store.due_pairs(world.clock.now() - timedelta(seconds=100), 1000, stuck=True)
+    assert world.store.count_running() == 380
+    assert not stuck
+    assert world.queue.waiting()[Topic.BROADCASTS] >= 380
+
+
 def test_a_closed_gate_holds_everything_back_for_hours(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     pair = a_pair()

@@ -48,8 +48,9 @@ class MemoryStore:
             self._records[collection.name, stored.id] = (found[0] + 1, collection.encode(record))
         return Stored(stored.id, record, found[0] + 1, self._clock.now())
 
-    def due_pairs(self, now: datetime, limit: int) -> Sequence[Stored[Pair]]:
+    def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
         due = [s for s in self._all(PAIRS) if s.record.wake_at is not None and s.record.wake_at <= now]
+        due = [s for s in due if not stuck or s.record.run is not None]
         return sorted(due, key=lambda s: (s.record.wake_at or now, s.id))[:limit]
 
     def count_running(self) -> int:
