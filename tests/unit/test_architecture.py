@@ -12,7 +12,7 @@ from shared.settings import ALL, Setting
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(p.name for p in (ROOT / "functions").iterdir() if p.is_dir() and not p.name.startswith("__"))
-RULES = ["pair", "runs", "deliveries", "owner", "pace", "schedule", "messages", "decision"]
+RULES = ["pair", "runs", "deliveries", "owner", "pace", "schedule", "messages", "decision", "taking_down"]
 WORLD = {
     "time",
     "random",
