@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def migrate_command(
     """
     with opened(context) as workspace:
         now, policy = workspace.clock.now(), workspace.policy
-        fated = _read(source, workspace)
+        fated = _read(source, workspace, now)
         work = carry_over.planned(workspace.store, fated.rows, now=now, spread_hours=spread)
         rejected = list(work.rejected)
         if not dry_run:
@@ -110,7 +111,7 @@ def verify_command(context: click.Context, source: str | None, with_rights: bool
         now, policy = workspace.clock.now(), workspace.policy
         problems = verify.by_itself(pairs, now=now, policy=policy)
         if source is not None:
-            fated = _read(source, workspace)
+            fated = _read(source, workspace, now)
             problems += verify.against_source(fated.rows, pairs)
         if with_rights:
             problems += _without_rights(workspace, [p for p in pairs if p.is_active])
@@ -158,10 +159,11 @@ def export_command(context: click.Context, folder: Path, message_columns: bool, 
         click.echo(f"{counted(running, 'broadcast')} was still on its way; stop the service, wait, and export again.")
 
 
-def _read(source: str, workspace: Workspace) -> Fated:
+def _read(source: str, workspace: Workspace, now: datetime) -> Fated:
+    """The original's rows as of `now`, the one time by which the whole command decides what is overdue."""
     try:
         tables = postgres.read(source)
-        return decide(tables, now=workspace.clock.now(), interval=workspace.policy.interval)
+        return decide(tables, now=now, interval=workspace.policy.interval)
     except (SourceError, FileError) as error:
         raise Unusable(str(error)) from None
 

@@ -2,7 +2,8 @@
 
 import json
 import tracemalloc
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from infra.migration.fates import Fate
 from shared.pair import Pair
 from shared.store import PAIRS
-from tests.clocks import NOON
+from tests.clocks import NOON, ManualClock
 from tests.migration.conftest import OWNER, Original
 from tests.operator.conftest import Operator
 
@@ -314,3 +315,36 @@ def test_twenty_thousand_pairs_come_over_in_bounded_memory(operator: Operator, o
     tracemalloc.stop()
     assert (report["new"], report["fates"]) == (20_000, {"OVERDUE": 20_000})
     assert peak < 600 * 2**20
+
+
+class Moving(ManualClock):
+    """Time passes while a command works."""
+
+    def now(self) -> datetime:
+        self.advance(0.01)
+        return super().now()
+
+
+def test_time_that_passes_meanwhile_changes_neither_the_spread_nor_a_repetition(
+    operator: Operator, original: Original
+) -> None:
+    operator.workspace.clock = Moving()
+    for _ in range(4):
+        original.pair({"next_send_time": LONG_AGO})
+    moved(operator, original, "--spread", "4")
+    times = sorted(s.record.wake_at for s in operator.workspace.store.all_pairs() if s.record.wake_at is not None)
+    assert [later - earlier for earlier, later in pairwise(times)] == [timedelta(hours=1)] * 3
+
+    report = moved(operator, original, "--spread", "4")
+
+    assert (report["refreshed"], report["unchanged"]) == (0, 4)
+
+
+def test_a_counter_alone_is_reason_enough_to_follow_the_original(operator: Operator, original: Original) -> None:
+    open_id = original.pair()
+    moved(operator, original)
+    original.set("broadcast_manager", open_id, total_broadcasts=8)
+
+    moved(operator, original)
+
+    assert here(operator, open_id).total_broadcasts == 8
