@@ -14,6 +14,7 @@ from infra.operator.cli import main
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "moving-over.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"broadcastctl ([a-z-]+)((?: [^\n`|]*)?)", DOCUMENT)
+FILES = sorted(set(re.findall(r"infra/[a-z_/]+\.[a-z]+", DOCUMENT)))
 
 
 @pytest.mark.server
@@ -44,6 +45,6 @@ def test_every_command_and_option_in_the_document_exists() -> None:
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"{name}{rest}"
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:infra|docs|functions)/[^` ]+)`", DOCUMENT))))
+@pytest.mark.parametrize("path", FILES)
 def test_every_file_in_the_document_exists(path: str) -> None:
     assert (ROOT / path).exists()
