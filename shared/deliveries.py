@@ -22,6 +22,7 @@ from shared.pair import (
     replace,
 )
 from shared.runs import QUEUED_FOR, SENDING_FOR, history_entry, settled, with_last_broadcast, with_run
+from shared.taking_down import include_late
 
 DELETIONS_NAMED = 2
 """A replaced message is named in so many deletions running, then forgotten, since a deletion's success is not written."""
@@ -153,6 +154,8 @@ def settle(pair: Pair, *, channel: Channel, attempt_id: str, outcome: Outcome, n
         changed = replace(changed, **{f"{channel.value}_chat_id": outcome.chat})
     if isinstance(outcome, Posted):
         changed = _posted(changed, pair, channel, attempt_id, outcome, now)
+        if changed is not pair and changed.live(channel) is not None:
+            changed = include_late(changed, now=now)
     result = Settle.AGAIN if again else Settle.SETTLED if found else Settle.LATE
     return unchanged(result) if changed == pair else Decision(changed, result, archive)
 

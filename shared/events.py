@@ -39,7 +39,10 @@ class TickEvent(Event, frozen=True, kw_only=True):
 
 
 class BroadcastEvent(Event, frozen=True, kw_only=True):
-    """A run was begun or taken up: fan its messages out, each with its slot. `probe` tests whether the gate may open."""
+    """A run was begun or taken up: fan its messages out, each with its slot. `probe` tests whether the gate may open.
+
+    With `take_down` the pair has ended and its messages are to go; `run_id` then only names the attempt in the logs.
+    """
 
     topic: ClassVar[Topic] = Topic.BROADCASTS
     age_limit: ClassVar[timedelta] = timedelta(hours=1)
@@ -48,10 +51,11 @@ class BroadcastEvent(Event, frozen=True, kw_only=True):
     run_id: str
     slots: dict[Channel, Moment]
     probe: bool = False
+    take_down: bool = False
 
 
 class MessageEvent(Event, frozen=True, kw_only=True):
-    """One message of a run may leave at `slot`."""
+    """One message of a run may leave at `slot`; with `take_down`, what stands in the channel of an ended pair may go then."""
 
     topic: ClassVar[Topic] = Topic.MESSAGES
     age_limit: ClassVar[timedelta] = timedelta(hours=1)
@@ -61,6 +65,7 @@ class MessageEvent(Event, frozen=True, kw_only=True):
     channel: Channel
     slot: Moment
     probe: bool = False
+    take_down: bool = False
 
 
 class Malformed(ValueError):

@@ -19,6 +19,8 @@ MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 DONATE = "💝 Donate to Support This Channel"
 EXPIRED_OFFER = "This offer has been replaced by a newer one."
 EXPIRED_REQUEST = "This message has been replaced by a newer one."
+ENDED_OFFER = "This offer has ended."
+ENDED_REQUEST = "This message is no longer in use."
 
 
 class CannotRender(ValueError):
@@ -48,6 +50,11 @@ def render(pair: Pair, channel: Channel, *, bot_username: str) -> Message:
 def replaced_text(channel: Channel) -> str:
     """What a message too old to be deleted is edited down to."""
     return EXPIRED_OFFER if channel is Channel.OPEN else EXPIRED_REQUEST
+
+
+def ended_text(channel: Channel) -> str:
+    """What a message of an ended pair is edited down to if it is too old to be deleted."""
+    return ENDED_OFFER if channel is Channel.OPEN else ENDED_REQUEST
 
 
 def start_token(open_channel_id: int, tier: Tier) -> str:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
+from shared import taking_down
 from shared.decision import Decision, unchanged
-from shared.pair import Cause, Channel, DeliveryState, Pair, Replaced, Undo, channel_fields, replace
+from shared.pair import Cause, Channel, DeliveryState, Pair, Undo, replace
 from shared.runs import (
     NothingToPublish,
     Policy,
@@ -186,9 +187,11 @@ def edit(pair: Pair, *, now: datetime, changes: dict[str, Any], policy: Policy) 
 
 
 def end(pair: Pair, *, now: datetime, take_down: bool) -> Decision[Pair, None]:
-    """The pair is over: a mark with the effect of a pause. With `take_down` its standing messages join those to delete."""
+    """The pair is over: a mark with the effect of a pause. With `take_down` its standing messages are taken out of the channels;
+    that can be asked for afterwards as well."""
     if pair.ended_at is not None:
-        return unchanged(None)
+        wished = take_down and pair.take_down is None
+        return Decision(taking_down.wish(pair, now=now), None) if wished else unchanged(None)
     stopped = pause(pair, now=now, reason="ended").record or pair
     ended = replace(
         cancel_queued(stopped, now=now, why=ENDED),
@@ -196,10 +199,7 @@ def end(pair: Pair, *, now: datetime, take_down: bool) -> Decision[Pair, None]:
         expire_at=now + KEPT_AFTER_END,
         updated_at=now,
     )
-    if take_down:
-        for channel in Channel:
-            ended = _taken_down(ended, channel)
-    return Decision(ended, None)
+    return Decision(taking_down.wish(ended, now=now) if take_down else ended, None)
 
 
 def _count_trigger(pair: Pair, before: Pair, trigger_id: str, now: datetime) -> Pair:
@@ -228,11 +228,3 @@ def _rescheduled(pair: Pair, now: datetime, policy: Policy) -> datetime:
         return now if pair.next_send_time is None else pair.next_send_time
     following = next_time(pair.schedule, due=last.claimed_at, now=last.claimed_at, default_interval=policy.interval)
     return max(following, now)
-
-
-def _taken_down(pair: Pair, channel: Channel) -> Pair:
-    live = pair.live(channel)
-    if live is None:
-        return pair
-    standing = Replaced(chat=live.chat, message_id=live.message_id, sent_at=live.sent_at)
-    return replace(pair, **channel_fields(channel, live=None, replaced=(*pair.replaced(channel), standing)))

@@ -192,6 +192,15 @@ class Replaced(Record, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class TakeDown(Record, frozen=True, kw_only=True):
+    """The wish that an ended pair's messages leave their channels; unlike a replacement's, its success is written down."""
+
+    at: Moment | None
+    """When somebody must next see to it; None once it is done or given up."""
+    tries: int = 0
+    attempt_id: str | None = None
+
+
 class Schedule(Record, frozen=True, kw_only=True):
     """When a pair's broadcasts begin. All empty: the engine's default interval.
 
@@ -246,6 +255,7 @@ class Pair(Record, frozen=True, kw_only=True):
     pause_reason: str | None = None
     ended_at: Moment | None = None
     expire_at: Moment | None = None
+    take_down: TakeDown | None = None
 
     run: Run | None = None
     last_broadcast: Run | None = None
@@ -296,7 +306,7 @@ class Pair(Record, frozen=True, kw_only=True):
         if self.run is not None:
             return min((d.until for _, d in self.run.deliveries() if d.until is not None), default=None)
         if not self.is_active:
-            return None
+            return None if self.take_down is None else self.take_down.at
         return min((t for t in (self.next_send_time, self.retry_at) if t is not None), default=None)
 
     @property
@@ -357,6 +367,9 @@ def channel_fields(channel: Channel, **changes: Any) -> dict[str, Any]:
 _PAIRS = UUID("4f1d5b66-6f0b-5d2c-9f3e-7a1c2b8d9e10")
 
 
-def new_pair_id(open_channel_id: int) -> str:
-    """A new pair's id: the UUIDv5 of its open channel's id, so that two creators of one pair collide."""
-    return str(uuid5(_PAIRS, str(open_channel_id)))
+def new_pair_id(open_channel_id: int, *, after: str | None = None) -> str:
+    """A new pair's id: the UUIDv5 of its open channel's id, so that two creators of one pair collide.
+
+    `after` is the id of the ended pair that had the channel before: a new pair is never mistaken for it.
+    """
+    return str(uuid5(_PAIRS, str(open_channel_id) if after is None else f"{open_channel_id} after {after}"))

@@ -6,6 +6,7 @@ Pure functions: the time is an argument, nothing is read or written here.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared import taking_down
 from shared.decision import Decision, unchanged
 from shared.pair import (
     Cause,
@@ -46,10 +47,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Claimed:
-    """There is something to publish for `run_id`: these channels."""
+    """There is something to publish for `run_id`: these channels. With `take_down` it is no run: their messages are to go."""
 
     run_id: str
     channels: tuple[Channel, ...]
+    take_down: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,15 @@ class NothingToPublish:
 
 
 def claim(pair: Pair, *, now: datetime, run_id: str, policy: Policy) -> Decision[Pair, Claimed | NothingToPublish]:
-    """What the tick does with a pair that is due: begins a run, goes on with a stuck one, or closes what is over.
+    """What the tick does with a pair that is due: begins a run, goes on with a stuck one, closes what is over, or has the messages
+    of an ended one taken down.
 
     A run is gone on with where it stopped: its `run_id` stays, so events still under way remain valid.
     """
     if pair.run is not None and pair.run.run_id == run_id:
         return unchanged(Claimed(run_id, queued_channels(pair.run)))
+    if pair.take_down is not None and pair.take_down.attempt_id == run_id:
+        return unchanged(Claimed(run_id, taking_down.remaining(pair), take_down=True))
     if pair.wake_at is None or pair.wake_at > now:
         return unchanged(NothingToPublish())
     pair_now = expire(pair, now=now)
@@ -73,6 +78,10 @@ def claim(pair: Pair, *, now: datetime, run_id: str, policy: Policy) -> Decision
         return take_up(pair_now, now=now)
     if pair_now.wake_at is None or pair_now.wake_at > now:
         return Decision(pair_now, NothingToPublish())
+    if pair_now.take_down is not None:
+        down = taking_down.claim(pair_now, now=now, attempt_id=run_id)
+        result = Claimed(run_id, down.result, take_down=True) if down.result else NothingToPublish()
+        return Decision(down.record, result)
     whole = pair_now.next_send_time is not None and pair_now.next_send_time <= now
     cause = Cause.SCHEDULE if whole or pair_now.last_broadcast is None else Cause.RETRY
     return begin(pair_now, cause=cause, now=now, run_id=run_id, by=None, policy=policy)

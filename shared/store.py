@@ -174,6 +174,9 @@ class Store(Protocol):
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         """All pairs of a client, ended ones too, by open channel id, the highest first."""
 
+    def pairs_of_channel(self, channel_id: int) -> Sequence[Stored[Pair]]:
+        """Pairs that name this channel as their open or their closed one, ended ones too, the oldest first."""
+
     def all_pairs(self) -> Iterator[Stored[Pair]]:
         """Every pair, by id."""
 

@@ -1,4 +1,4 @@
-"""Telegram as the functions see it: three calls, and every way they can end."""
+"""Telegram as the functions see it: the calls in use, and every way they can end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,6 +81,19 @@ class Bot:
     username: str
 
 
+@dataclass(frozen=True)
+class Membership:
+    """What a chat is, and what the bot is and may do in it (Bot API, Chat and ChatMember)."""
+
+    kind: str
+    title: str
+    status: str
+    can_post: bool | None
+    """The administrator's right to post in a channel; None where Telegram names no such right."""
+    can_send: bool | None
+    """A restricted member's right to send messages; None where Telegram names no such right."""
+
+
 class Telegram(Protocol):
     """The Bot API methods in use. No method raises for what Telegram or the network does; that is in the outcome."""
 
@@ -98,3 +111,6 @@ class Telegram(Protocol):
 
     def get_me(self) -> Bot | Outcome:
         """Who the bot is."""
+
+    def membership(self, chat: int) -> Membership | Outcome:
+        """What the bot may do in a chat: getChat, then getChatMember of itself. Two calls at most, and no message."""

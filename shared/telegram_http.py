@@ -23,7 +23,17 @@ from urllib3.util import Timeout
 
 from shared.messages import Button, Message
 from shared.pair import Fault
-from shared.telegram import Bot, BotUnusable, NotDelivered, Outcome, Refused, TooLate, Unconfirmed
+from shared.telegram import (
+    Bot,
+    BotUnusable,
+    Done,
+    Membership,
+    NotDelivered,
+    Outcome,
+    Refused,
+    TooLate,
+    Unconfirmed,
+)
 from shared.telegram_answers import read_answer
 
 CONNECT_SECONDS = 5.0
@@ -193,6 +203,33 @@ class TelegramHttp:
             return Bot(result["id"], str(result["username"]))
         outcome = read_answer(status, body, sends=False)
         return outcome if result is None else Refused("getMe answered without an id and a username", Fault.UNKNOWN)
+
+    def membership(self, chat: int) -> Membership | Outcome:
+        """What the bot may do in a chat. Its own id is the part of its token before the colon (Bot API, Authorizing your bot)."""
+        about = self._result("getChat", {"chat_id": chat})
+        if not isinstance(about, Mapping):
+            return about
+        member = self._result("getChatMember", {"chat_id": chat, "user_id": int(self._token().partition(":")[0])})
+        if not isinstance(member, Mapping):
+            return member
+        return Membership(
+            kind=str(about.get("type")),
+            title=str(about.get("title", "")),
+            status=str(member.get("status")),
+            can_post=member.get("can_post_messages"),
+            can_send=member.get("can_send_messages"),
+        )
+
+    def _result(self, method: str, parameters: Mapping[str, Any]) -> Mapping[str, Any] | Outcome:
+        answer = self._post(method, parameters)
+        if not isinstance(answer, tuple):
+            return answer
+        status, body = answer
+        result = body.get("result") if body is not None and body.get("ok") is True else None
+        if isinstance(result, Mapping):
+            return result
+        outcome = read_answer(status, body, sends=False)
+        return Refused(f"{method} answered without a result", Fault.UNKNOWN) if isinstance(outcome, Done) else outcome
 
     def close(self) -> None:
         """Close all connections."""

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 def fan_out(engine: Engine, event: BroadcastEvent) -> None:
     """If one message cannot be rendered, neither goes. Raises StoreUnavailable, BusUnavailable."""
     about = fields(pair_id=event.pair_id, run_id=event.run_id)
+    if event.take_down:
+        engine.bus.publish([_message(event, channel) for channel in event.slots])
+        return
     stored = engine.store.get(PAIRS, event.pair_id)
     run = None if stored is None else stored.record.run
     if stored is None or run is None or run.run_id != event.run_id:
@@ -40,10 +43,17 @@ def fan_out(engine: Engine, event: BroadcastEvent) -> None:
         )
         return
     engine.bus.publish(
-        [
-            MessageEvent(pair_id=event.pair_id, run_id=event.run_id, channel=channel, slot=slot, probe=event.probe)
-            for channel, slot in event.slots.items()
-            if run.delivery(channel).state is DeliveryState.QUEUED
-        ]
+        [_message(event, channel) for channel in event.slots if run.delivery(channel).state is DeliveryState.QUEUED]
     )
     log.debug("Broadcast fanned out.", extra=about)
+
+
+def _message(event: BroadcastEvent, channel: Channel) -> MessageEvent:
+    return MessageEvent(
+        pair_id=event.pair_id,
+        run_id=event.run_id,
+        channel=channel,
+        slot=event.slots[channel],
+        probe=event.probe,
+        take_down=event.take_down,
+    )

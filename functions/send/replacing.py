@@ -1,6 +1,7 @@
 """Taking the replaced messages out of a channel, once the new one stands."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared import telegram
@@ -24,6 +25,18 @@ def delete_replaced(engine: Engine, pair: Pair, channel: Channel, about: dict[st
     A success is not written down: each id is named in two deletions running, so one that died half-way is made good by the next. A
     failure is written, and the id named again. Raises StoreUnavailable.
     """
+    for message_ids, outcome in removals(engine, pair, channel, too_old=replaced_text(channel)):
+        if not isinstance(outcome, telegram.Done):
+            _note_failure(engine, pair, channel, message_ids, words(outcome), about)
+
+
+def removals(
+    engine: Engine, pair: Pair, channel: Channel, *, too_old: str
+) -> Iterator[tuple[frozenset[int], telegram.Outcome]]:
+    """Take the messages named for deletion out of the channel, one call at a time: which ones, and how it went.
+
+    What is too old to be deleted is edited down to the line `too_old`.
+    """
     now = engine.clock.now()
     old = pair.replaced(channel)
     by_chat: dict[int, list[int]] = {}
@@ -31,14 +44,10 @@ def delete_replaced(engine: Engine, pair: Pair, channel: Channel, about: dict[st
         if not _too_old(message, now):
             by_chat.setdefault(message.chat, []).append(message.message_id)
     for chat, message_ids in by_chat.items():
-        outcome = engine.telegram.delete_messages(chat, message_ids)
-        if not isinstance(outcome, telegram.Done):
-            _note_failure(engine, pair, channel, frozenset(message_ids), _words(outcome), about)
+        yield frozenset(message_ids), engine.telegram.delete_messages(chat, message_ids)
     for message in old:
         if _too_old(message, now):
-            outcome = engine.telegram.edit_text(message.chat, message.message_id, replaced_text(channel))
-            if not isinstance(outcome, telegram.Done):
-                _note_failure(engine, pair, channel, frozenset({message.message_id}), _words(outcome), about)
+            yield frozenset({message.message_id}), engine.telegram.edit_text(message.chat, message.message_id, too_old)
 
 
 def _too_old(message: Replaced, now: datetime) -> bool:
@@ -67,12 +76,13 @@ def _note_failure(
     )
 
 
-def _words(outcome: telegram.Outcome) -> str:
+def words(outcome: telegram.Outcome) -> str:
+    """Why a removal failed."""
     match outcome:
-        case telegram.NotDelivered(words) | telegram.Unconfirmed(words) | telegram.BotUnusable(words):
-            return words
-        case telegram.Refused(words, _) | telegram.Throttled(_, words):
-            return words
+        case telegram.NotDelivered(why) | telegram.Unconfirmed(why) | telegram.BotUnusable(why):
+            return why
+        case telegram.Refused(error, _) | telegram.Throttled(_, error):
+            return error
         case telegram.Migrated(chat):
             return f"the chat is another one now: {chat}"
         case telegram.Sent() | telegram.Done() | telegram.TooLate():

@@ -117,6 +117,7 @@ def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: 
             run_id=result.run_id,
             slots={channel: next(of_channel[channel]) for channel in result.channels},
             probe=probe,
+            take_down=result.take_down,
         )
         for pair, result in claimed
     ]
@@ -124,9 +125,9 @@ def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: 
     for pair, result in claimed:
         current = pair.run
         log.info(
-            "Broadcast claimed.",
+            "Its messages are to be taken down." if result.take_down else "Broadcast claimed.",
             extra=fields(
-                event="broadcast_claimed",
+                event="take_down_claimed" if result.take_down else "broadcast_claimed",
                 pair_id=pair.id,
                 run_id=result.run_id,
                 cause=None if current is None else current.cause,

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 from uuid import uuid4
 
-from shared import owner, presentation
+from shared import owner, presentation, rights
 from shared.bus import BusUnavailable
 from shared.engine import Engine
 from shared.events import BroadcastEvent
@@ -17,7 +17,7 @@ from shared.pair import Channel, Pair
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
 
 MAX_CHANNELS = 10
-"""The website's limit of channels an account; it is shown, not enforced, here."""
+"""The website's limit of channels an account. An import may bring more; no more can be registered then."""
 NOT_FOUND = "Broadcast not found."
 CLOSED = "Sending is held back just now ({why}); nothing was used up. Try again later."
 
@@ -27,10 +27,18 @@ log = logging.getLogger(__name__)
 class Refusal(Exception):
     """Raised for what the contract refuses: a status, a sentence, and for a cooldown the seconds that remain."""
 
-    def __init__(self, status: int, sentence: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        *,
+        retry_after: int | None = None,
+        details: list[dict[str, str]] | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.retry_after = retry_after
+        self.details = details
 
 
 class Handler:
@@ -83,14 +91,15 @@ class Handler:
         return self._status_of(pair)
 
     def resume(self, client_id: str, pair_id: str) -> dict[str, Any]:
-        """Send for the pair again; the new state."""
+        """Send for the pair again; the new state, and as warnings what the bot lacks in its channels."""
         self._own(client_id, pair_id)
         policy = self._engine.policy
         pair, _ = update(
             self._engine.store, PAIRS, pair_id, lambda pair, now: owner.resume(pair, now=now, policy=policy)
         )
         log.info("Resumed by its owner.", extra=fields(event="pair_resumed", pair_id=pair_id))
-        return self._status_of(pair)
+        found = rights.look(self._engine.telegram, pair) if pair.is_active else ()
+        return {**self._status_of(pair), "warnings": [finding.sentence for finding in found]}
 
     def status(self, client_id: str, pair_id: str) -> dict[str, Any]:
         """The pair's state."""

@@ -18,6 +18,7 @@ import msgspec
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
+from functions.trigger.channels import Channels
 from functions.trigger.handler import Handler, Refusal
 from shared.access import NotSignedIn, Verifier
 from shared.bus import BusUnavailable
@@ -46,10 +47,14 @@ ROUTES = Map(
         Rule("/api/broadcast/status/<id>", endpoint="status", methods=["GET"]),
         Rule("/api/broadcast/history/<id>", endpoint="history", methods=["GET"]),
         Rule("/api/channels", endpoint="channels", methods=["GET"]),
+        Rule("/api/channels/<open_channel_id>", endpoint="put_channel", methods=["PUT"]),
+        Rule("/api/channels/<open_channel_id>", endpoint="delete_channel", methods=["DELETE"]),
         Rule("/health", endpoint="health", methods=["GET"]),
     ],
     strict_slashes=False,
 )
+
+_Answer = dict[str, Any] | tuple[int, dict[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +73,7 @@ class Api:
             raise SettingError("JWT_SECRET_KEY is not set; set it or JWT_SECRET_KEY_FILE to the website's secret.")
         self._engine = engine
         self._handler = Handler(engine)
+        self._channels = Channels(engine)
 
     def answer(self, request: flask.Request) -> flask.Response:
         """The answer to any request; never raises."""
@@ -85,15 +91,18 @@ class Api:
             if endpoint == "health":
                 return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
             client_id = self._verifier().client_of(dict(request.headers))
-            routes: dict[str, Callable[..., dict[str, Any]]] = {
+            routes: dict[str, Callable[..., _Answer]] = {
                 "trigger": self._trigger,
                 "pause": self._pause,
                 "resume": self._resume,
                 "status": self._status,
                 "history": self._history,
-                "channels": self._channels,
+                "channels": self._list_channels,
+                "put_channel": self._put_channel,
+                "delete_channel": self._delete_channel,
             }
-            return _json(200, routes[endpoint](_Asked(request, client_id), **arguments))
+            answer = routes[endpoint](_Asked(request, client_id), **arguments)
+            return _json(*answer) if isinstance(answer, tuple) else _json(200, answer)
         except NotSignedIn as error:
             return _refusal(401, str(error), {"WWW-Authenticate": "Bearer"})
         except Refusal as refusal:
@@ -128,8 +137,16 @@ class Api:
             asked.client_id, _uuid(id), before=_before(arguments.get("before")), limit=_limit(arguments.get("limit"))
         )
 
-    def _channels(self, asked: _Asked) -> dict[str, Any]:
+    def _list_channels(self, asked: _Asked) -> dict[str, Any]:
         return self._handler.channels(asked.client_id)
+
+    def _put_channel(self, asked: _Asked, open_channel_id: str) -> tuple[int, dict[str, Any]]:
+        created, body = self._channels.put(asked.client_id, open_channel_id, _record(asked.request))
+        return (201 if created else 200), body
+
+    def _delete_channel(self, asked: _Asked, open_channel_id: str) -> dict[str, Any]:
+        take_down = _truth(asked.request.args.get("take_down"))
+        return self._channels.delete(asked.client_id, open_channel_id, take_down=take_down)
 
     def _verifier(self) -> Verifier:
         settings = self._engine.settings
@@ -151,17 +168,34 @@ class Api:
             response.headers["Access-Control-Allow-Credentials"] = "true"
             response.headers["Access-Control-Expose-Headers"] = "Retry-After"
             if request.method == "OPTIONS":
-                response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE, OPTIONS"
                 response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
                 response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
         return response
 
 
-def _broadcast_id(request: flask.Request) -> str:
+def _body(request: flask.Request) -> Any:
     try:
-        body = request.get_json(force=True, silent=True)
+        return request.get_json(force=True, silent=True)
     except RecursionError:  # brackets nested without end
-        body = None
+        return None
+
+
+def _record(request: flask.Request) -> dict[str, Any]:
+    body = _body(request)
+    if not isinstance(body, dict):
+        raise Refusal(400, "Send the channel's whole record as a JSON object.")
+    return body
+
+
+def _truth(text: str | None) -> bool:
+    if text not in {None, "true", "false"}:
+        raise Refusal(400, "take_down must be true or false.")
+    return text == "true"
+
+
+def _broadcast_id(request: flask.Request) -> str:
+    body = _body(request)
     if not isinstance(body, dict) or "broadcast_id" not in body:
         raise Refusal(400, 'Missing broadcast_id: send a JSON object such as {"broadcast_id": "…"}.')
     id = body["broadcast_id"]
@@ -201,6 +235,8 @@ def _before(text: str | None) -> datetime | None:
 def _refused(refusal: Refusal) -> flask.Response:
     body: dict[str, Any] = {"success": False, "error": str(refusal)}
     headers = {}
+    if refusal.details is not None:
+        body["details"] = refusal.details
     if refusal.retry_after is not None:
         body["retry_after_seconds"] = refusal.retry_after
         headers["Retry-After"] = str(refusal.retry_after)

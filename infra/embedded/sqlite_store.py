@@ -15,12 +15,22 @@ from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Collection, Sto
 
 R = TypeVar("R", bound=msgspec.Struct)
 
+CHANNEL_FIELDS = ("open_channel_id", "closed_channel_id")
+
+
+def _in_body(field: str) -> str:
+    """A field of the stored JSON, as an index on it and a query by it must both spell it; NULL in a body that is no JSON."""
+    text = "CAST(body AS TEXT)"
+    return f"CASE WHEN json_valid({text}) THEN json_extract({text}, '$.{field}') END"
+
+
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
     " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at) WHERE wake_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS pairs_running ON pairs (running) WHERE running",
     "CREATE INDEX IF NOT EXISTS pairs_of_client ON pairs (client_id)",
+    *(f"CREATE INDEX IF NOT EXISTS pairs_{field} ON pairs ({_in_body(field)})" for field in CHANNEL_FIELDS),
     "CREATE INDEX IF NOT EXISTS pairs_expiry ON pairs (expire_at) WHERE expire_at IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS history (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
     " pair_id TEXT NOT NULL, claimed_at REAL NOT NULL, expire_at REAL NOT NULL) WITHOUT ROWID",
@@ -93,6 +103,15 @@ class SqliteStore:
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         rows = self._database.rows("SELECT id, version, body FROM pairs WHERE client_id = ?", (client_id,))
         return sorted(self._readable(PAIRS, rows), key=lambda s: s.record.open_channel_id, reverse=True)
+
+    def pairs_of_channel(self, channel_id: int) -> Sequence[Stored[Pair]]:
+        found: dict[str, Stored[Pair]] = {}
+        for field in CHANNEL_FIELDS:
+            rows = self._database.rows(
+                f"SELECT id, version, body FROM pairs WHERE {_in_body(field)} = ?", (channel_id,)
+            )
+            found |= {stored.id: stored for stored in self._readable(PAIRS, rows)}
+        return sorted(found.values(), key=lambda s: (s.record.created_at, s.id))
 
     def all_pairs(self) -> Iterator[Stored[Pair]]:
         after = ""

@@ -2,6 +2,8 @@
 
 import click
 
+from infra.migration.commands import export_command, migrate_command, verify_command
+from infra.migration.shadow_command import shadow_command
 from infra.operator.dead_letters_commands import dead_letters
 from infra.operator.engine_commands import status_command, tick_command
 from infra.operator.history_command import history_command
@@ -35,6 +37,10 @@ main.add_command(tick_command)
 main.add_command(history_command)
 main.add_command(token_command)
 main.add_command(dead_letters)
+main.add_command(migrate_command)
+main.add_command(verify_command)
+main.add_command(export_command)
+main.add_command(shadow_command)
 
 if __name__ == "__main__":
     main()

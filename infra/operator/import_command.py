@@ -1,8 +1,6 @@
 """`broadcastctl pairs import`."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -11,11 +9,9 @@ from infra.operator.csv_table import Defect, FileError
 from infra.operator.import_pairs import Summary, import_pairs
 from infra.operator.options import Hours, as_json_option
 from infra.operator.pairs_csv import File, Parsed, parse
+from infra.operator.progress import bar
 from infra.operator.text import as_json, counted, plain
 from infra.operator.workspace_access import Unusable, opened
-
-WORTH_A_BAR = 200
-"""Writes; fewer are done before anyone could read the bar."""
 
 file_type = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
@@ -53,7 +49,7 @@ def import_command(
     except FileError as error:
         raise Unusable(str(error)) from None
     with opened(context) as workspace:
-        with _bar() as progress:
+        with bar("Importing") as progress:
             summary = import_pairs(
                 workspace.store,
                 parsed.rows,
@@ -81,27 +77,6 @@ def _read(name: str) -> File:
         return name, Path(name).read_bytes()
     except OSError as error:
         raise FileError(f"{name} cannot be read: {error.strerror}") from None
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr if that is a terminal and the work is long."""
-    with ExitStack() as at_the_end:
-        advance: list[Callable[[int], None]] = []
-        shown = 0
-
-        def progress(done: int, writes: int) -> None:
-            nonlocal shown
-            if not advance and writes >= WORTH_A_BAR and sys.stderr.isatty():
-                bar = click.progressbar(
-                    length=writes, label="Importing", file=sys.stderr, update_min_steps=max(1, writes // 200)
-                )
-                advance.append(at_the_end.enter_context(bar).update)
-            if advance:
-                advance[0](done - shown)
-            shown = done
-
-        yield progress
 
 
 def _document(summary: Summary, defects: tuple[Defect, ...], rejected: int, where: str) -> str:

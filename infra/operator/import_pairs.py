@@ -65,7 +65,7 @@ def import_pairs(
     new, unchanged, rejected = 0, planned.unchanged, planned.rejected
     progress(done, writes)
     for pair, row in zip(create, planned.sources, strict=True):
-        there = _create(store, pair, row)
+        there = create_pair(store, pair, row)
         if there is None:
             new += 1
         elif isinstance(there, Defect):
@@ -76,7 +76,7 @@ def import_pairs(
         progress(done, writes)
     updated = 0
     for id, row in edits:
-        if _edit(store, id, row.texts(), policy):
+        if edit_pair(store, id, row.texts(), policy):
             updated += 1
         else:
             unchanged += 1
@@ -90,7 +90,7 @@ def _is_due(pair: Pair, now: datetime) -> bool:
     return pair.wake_at is not None and pair.wake_at <= now
 
 
-def _create(store: Store, pair: Pair, row: PairRow) -> Pair | Defect | None:
+def create_pair(store: Store, pair: Pair, row: PairRow) -> Pair | Defect | None:
     """None if the pair is now there because of this call; else the one that was there already, or why it is in the way."""
     try:
         store.create(PAIRS, pair.id, pair)
@@ -118,5 +118,6 @@ def _create(store: Store, pair: Pair, row: PairRow) -> Pair | Defect | None:
     return there
 
 
-def _edit(store: Store, id: str, changes: dict[str, Any], policy: Policy) -> bool:
+def edit_pair(store: Store, id: str, changes: dict[str, Any], policy: Policy) -> bool:
+    """Bring a pair's texts up to date, as its owner would; False if they are so already."""
     return update(store, PAIRS, id, lambda pair, at: edit(pair, now=at, changes=changes, policy=policy))[1]

@@ -7,9 +7,10 @@ from typing import Any
 
 from infra.operator.csv_table import Defect
 from infra.operator.new_pair import id_of, new_pair
-from infra.operator.pair_rows import EDITABLE, PairRow
+from infra.operator.pair_rows import PairRow
 from infra.operator.pairs_csv import ImportRow
 from shared.pair import Pair
+from shared.pair_fields import EDITABLE
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import re
 from uuid import UUID
 
-from infra.operator.fields import shown
 from infra.operator.workspace_access import Failed, Unusable
+from shared.fields import shown
 from shared.pair import Pair, new_pair_id
 from shared.store import PAIRS, Store
 

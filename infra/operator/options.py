@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from infra.operator import fields
-from infra.operator.fields import FieldError
+from shared import fields
+from shared.fields import FieldError
 
 CHANNEL_IDS_ALLOWED = {"ignore_unknown_options": True}
 """Context settings of commands that take a channel's id: it begins with a minus, which is not an option."""

@@ -1,15 +1,12 @@
 """Rows of `main_clients_database`: the channels, texts and tiers of a pair. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from infra.operator import fields
 from infra.operator.csv_table import Defect, Row, Table, require
-from infra.operator.fields import FieldError
-
-T = TypeVar("T")
+from shared import fields
+from shared.pair_fields import EDITABLE, FieldReader, pair_fields
 
 REQUIRED = (
     "open_channel_id",
@@ -21,22 +18,6 @@ REQUIRED = (
     "sub_1_time",
     "client_id",
 )
-EDITABLE = (
-    "open_channel_title",
-    "open_channel_description",
-    "closed_channel_title",
-    "closed_channel_description",
-    "closed_channel_donation_message",
-    "sub_1_price",
-    "sub_1_time",
-    "sub_2_price",
-    "sub_2_time",
-    "sub_3_price",
-    "sub_3_time",
-    "notification_status",
-    "notification_id",
-)
-"""What a later import of the same pair may change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,28 +54,17 @@ class PairRow:
         return Defect(self.file, self.line, field, reason)
 
 
-class Reader:
-    """The fields of one row, read one by one; what cannot be used is collected as defects, at most one a field."""
+class Reader(FieldReader):
+    """The fields of one row of a file; what cannot be used becomes a defect with its line."""
 
     def __init__(self, file: str, row: Row) -> None:
+        super().__init__(row.fields)
         self._file = file
         self._row = row
-        self.defects: list[Defect] = []
 
-    def text(self, column: str) -> str:
-        """The field as it stands; empty if the file has no such column."""
-        return self._row.fields.get(column, "")
-
-    def get(self, column: str, parse: Callable[[str], T]) -> T | None:
-        """The field's value, or None and a defect."""
-        try:
-            return parse(self.text(column))
-        except FieldError as error:
-            self.refuse(column, str(error))
-            return None
-
-    def refuse(self, column: str, reason: str) -> None:
-        self.defects.append(Defect(self._file, self._row.line, column, reason))
+    @property
+    def defects(self) -> list[Defect]:
+        return [Defect(self._file, self._row.line, refusal.field, refusal.error) for refusal in self.refused]
 
 
 def read_pairs(table: Table) -> tuple[list[PairRow], list[Defect]]:
@@ -140,50 +110,5 @@ def unique(rows: list[PairRow]) -> tuple[list[PairRow], list[Defect]]:
 
 
 def _values(reader: Reader) -> dict[str, Any]:
-    open_id = reader.get("open_channel_id", fields.channel_id)
-    closed_id = reader.get("closed_channel_id", fields.channel_id)
-    if open_id is not None and open_id == closed_id:
-        reader.refuse(
-            "closed_channel_id", f"{closed_id} is the open channel as well; the pair needs two different channels"
-        )
-    values: dict[str, Any] = {
-        "open_channel_id": open_id,
-        "closed_channel_id": closed_id,
-        "client_id": reader.get("client_id", lambda text: fields.uuid(text, "the id of the pair's owner")),
-        "created_by": reader.get("created_by", fields.creator),
-        "open_channel_title": reader.get("open_channel_title", fields.title),
-        "open_channel_description": reader.get("open_channel_description", fields.description),
-        "closed_channel_title": reader.get("closed_channel_title", fields.title),
-        "closed_channel_description": reader.get("closed_channel_description", fields.description),
-        "closed_channel_donation_message": reader.get("closed_channel_donation_message", fields.donation_message),
-    }
-    for number in (1, 2, 3):
-        values |= _tier(reader, number)
-    return values | _notification(reader)
-
-
-def _tier(reader: Reader, number: int) -> dict[str, Any]:
-    price, time = f"sub_{number}_price", f"sub_{number}_time"
-    has_price, has_time = bool(reader.text(price)), bool(reader.text(time))
-    if not has_price and not has_time:
-        if number == 1:
-            reader.refuse(price, "tier 1 is empty; the pair needs at least one tier with a price and a number of days")
-        return {price: None, time: None}
-    if not has_time:
-        reader.refuse(time, f"is empty though tier {number} has a price; write its days, or leave both empty")
-    if not has_price:
-        reader.refuse(
-            price, f"is empty though tier {number} has a number of days; write its price, or leave both empty"
-        )
-    return {
-        price: reader.get(price, fields.price) if has_price else None,
-        time: reader.get(time, fields.days) if has_time else None,
-    }
-
-
-def _notification(reader: Reader) -> dict[str, Any]:
-    on = reader.get("notification_status", fields.boolean) if reader.text("notification_status") else False
-    known = None
-    if on is not None:
-        known = reader.get("notification_id", lambda text: fields.notification_id(text, on=on))
-    return {"notification_status": on, "notification_id": known}
+    client_id = reader.get("client_id", lambda text: fields.uuid(text, "the id of the pair's owner"))
+    return {"client_id": client_id, **pair_fields(reader)}

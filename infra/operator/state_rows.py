@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.operator import fields
 from infra.operator.csv_table import Defect, Row, Table, require
 from infra.operator.pair_rows import Reader
+from shared import fields
 
 REQUIRED = (
     "id",
@@ -40,7 +40,8 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class StateRow:
-    """A usable row; times are in UTC. `broadcast_status` is not read: `next_send_time` and `is_active` say what comes next."""
+    """A usable row; times are in UTC. `broadcast_status` is read for reports alone: `next_send_time` and `is_active` say what comes
+    next."""
 
     file: str
     line: int
@@ -63,6 +64,7 @@ class StateRow:
     updated_at: datetime | None
     open_standing: Standing | None
     closed_standing: Standing | None
+    broadcast_status: str = ""
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -142,6 +144,7 @@ def _state(reader: Reader, file: str, row: Row, open_id: int, closed_id: int) ->
         updated_at=reader.get("updated_at", fields.moment),
         open_standing=_standing(reader, "open"),
         closed_standing=_standing(reader, "closed"),
+        broadcast_status=reader.text("broadcast_status"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from infra.operator.fields import escaped
+from shared.fields import escaped
 
 _UNITS = ((86400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s", "s"))
 _NO_HOURS = 7 * 86400

@@ -36,6 +36,9 @@ class WrappedStore:
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         return self._inside.pairs_of_client(client_id)
 
+    def pairs_of_channel(self, channel_id: int) -> Sequence[Stored[Pair]]:
+        return self._inside.pairs_of_channel(channel_id)
+
     def all_pairs(self) -> Iterator[Stored[Pair]]:
         return self._inside.all_pairs()
 

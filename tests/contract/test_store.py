@@ -901,3 +901,25 @@ def test_an_older_record_that_cannot_be_brought_up_to_date_is_unreadable(backend
 def test_plain_data_with_no_sensible_version_is_unreadable(version: object) -> None:
     with pytest.raises(Unreadable, match=f"{version!r} is no version"):
         LAMPS.restore({"v": version, "lit": True})
+
+
+def test_a_channel_finds_every_pair_that_names_it(backend: Backend) -> None:
+    first, second = (
+        a_pair(1),
+        a_pair(2, closed_channel_id=a_pair(1).open_channel_id, created_at=NOON.replace(year=2027)),
+    )
+    for pair in (second, first, a_pair(3)):
+        backend.store.create(PAIRS, pair.id, pair)
+
+    assert [s.id for s in backend.store.pairs_of_channel(first.open_channel_id)] == [first.id, second.id]
+    assert [s.id for s in backend.store.pairs_of_channel(first.closed_channel_id)] == [first.id]
+    assert list(backend.store.pairs_of_channel(-1009999999999)) == []
+
+
+def test_a_record_that_cannot_be_read_hides_no_pair_of_a_channel(backend: Backend) -> None:
+    pair = a_pair(1)
+    for id in (pair.id, "broken"):
+        backend.store.create(PAIRS, id, pair)
+    backend.overwrite(PAIRS, "broken", b"{")
+
+    assert [s.id for s in backend.store.pairs_of_channel(pair.open_channel_id)] == [pair.id]

@@ -60,6 +60,10 @@ class MemoryStore:
         mine = [s for s in self._all(PAIRS) if s.record.client_id == client_id]
         return sorted(mine, key=lambda s: s.record.open_channel_id, reverse=True)
 
+    def pairs_of_channel(self, channel_id: int) -> Sequence[Stored[Pair]]:
+        found = [s for s in self._all(PAIRS) if channel_id in {s.record.open_channel_id, s.record.closed_channel_id}]
+        return sorted(found, key=lambda s: (s.record.created_at, s.id))
+
     def all_pairs(self) -> Iterator[Stored[Pair]]:
         return iter(sorted(self._all(PAIRS), key=lambda s: s.id))
 

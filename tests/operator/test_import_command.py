@@ -156,12 +156,12 @@ def test_the_sample_is_the_main_file() -> None:
 def test_long_work_shows_a_bar_on_a_terminal(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, rows: int, shown: bool
 ) -> None:
-    from infra.operator import import_command
+    from infra.operator import progress
 
     primary, secondary = pty.openpty()
     with os.fdopen(secondary, "w") as terminal:
         path = operator.file("p.csv", pairs_csv(*(numbered(n) for n in range(1, rows + 1))))
-        monkeypatch.setattr(import_command, "sys", _Stand(terminal))
+        monkeypatch.setattr(progress, "sys", _Stand(terminal))
         operator.run("pairs", "import", path)
         terminal.write("the end")
         terminal.flush()

@@ -12,7 +12,20 @@ from shared.settings import ALL, Setting
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(p.name for p in (ROOT / "functions").iterdir() if p.is_dir() and not p.name.startswith("__"))
-RULES = ["pair", "runs", "deliveries", "owner", "pace", "schedule", "messages", "decision"]
+RULES = [
+    "pair",
+    "runs",
+    "deliveries",
+    "owner",
+    "pace",
+    "schedule",
+    "messages",
+    "decision",
+    "taking_down",
+    "fields",
+    "pair_fields",
+    "registration",
+]
 WORLD = {
     "time",
     "random",
@@ -121,12 +134,28 @@ def test_the_simulated_telegram_knows_nothing_of_ours(path: Path) -> None:
 # --- dependencies -----------------------------------------------------------------------------------------------------
 
 
+PINNED = (
+    "requirements.txt",
+    "infra/embedded/requirements.txt",
+    "infra/migration/requirements.txt",
+    "tests/requirements.txt",
+)
+
+
 def requirements(path: str) -> list[str]:
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize("path", ["requirements.txt", "infra/embedded/requirements.txt", "tests/requirements.txt"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "requirements.txt",
+        "infra/embedded/requirements.txt",
+        "infra/migration/requirements.txt",
+        "tests/requirements.txt",
+    ],
+)
 def test_every_dependency_is_pinned(path: str) -> None:
     assert requirements(path)
     assert [line for line in requirements(path) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9a-z.]+", line)] == []

@@ -1,4 +1,4 @@
-"""One field of a CSV row as a value: what the tables' own checks allow, and a sentence for everything else.
+"""One field of a pair, written as text, as a value: what the tables' own checks allow, and a sentence for everything else.
 
 Pure. Each function raises FieldError with what is wrong and what to do.
 """
