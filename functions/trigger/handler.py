@@ -12,7 +12,7 @@ from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.history import runs_of
 from shared.logs import fields
-from shared.pace import CHAT_GAP, reserve_pairs
+from shared.pace import CHAT_GAP, release_probe, reserve_pairs
 from shared.pair import Channel, Pair
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
 
@@ -51,9 +51,7 @@ class Handler:
         """Begin a manual broadcast and publish it at once; if it cannot be published, everything is as it was."""
         stored = self._own(client_id, pair_id)
         self._refuse_unless_allowed(stored)
-        gate = read_pace(self._engine.store).record.gate
-        if gate is not None:
-            raise Refusal(503, CLOSED.format(why=gate.reason.value))
+        probe = self._pass_the_gate()
         trigger_id = str(uuid4())
         policy = self._engine.policy
         pair, result = update(
@@ -65,7 +63,7 @@ class Handler:
         )
         if not isinstance(result, owner.Accepted):
             raise _refusal_for(result)
-        eta = self._publish(pair, result)
+        eta = self._publish(pair, result, probe=probe)
         log.info(
             "Broadcast triggered by its owner.",
             extra=fields(event="broadcast_claimed", cause="manual", pair_id=pair_id, run_id=result.run_id),
@@ -136,7 +134,16 @@ class Handler:
         if not isinstance(decision.result, owner.Accepted):
             raise _refusal_for(decision.result)
 
-    def _publish(self, pair: Pair, accepted: owner.Accepted) -> int:
+    def _pass_the_gate(self) -> bool:
+        """Whether the broadcast goes as the probe of a gate whose block is over; nothing scheduled may be due for hours."""
+        gate = read_pace(self._engine.store).record.gate
+        if gate is None:
+            return False
+        if not update_pace(self._engine.store, lambda p, now: release_probe(p, now=now)):
+            raise Refusal(503, CLOSED.format(why=gate.reason.value))
+        return True
+
+    def _publish(self, pair: Pair, accepted: owner.Accepted, *, probe: bool) -> int:
         """Reserve the two slots, ahead of the backlog, and publish. Seconds until the last message may leave, rounded up.
 
         Dying in here leaves a claim that the tick completes.
@@ -153,7 +160,8 @@ class Handler:
                 [(Channel.OPEN, slot) for slot in open_slots] + [(Channel.CLOSED, slot) for slot in closed_slots]
             )
             if slots:
-                self._engine.bus.publish([BroadcastEvent(pair_id=pair.id, run_id=accepted.run_id, slots=slots)])
+                event = BroadcastEvent(pair_id=pair.id, run_id=accepted.run_id, slots=slots, probe=probe)
+                self._engine.bus.publish([event])
         except (BusUnavailable, StoreUnavailable) as error:
             self._take_back(pair.id, accepted.run_id, error)
             return 0

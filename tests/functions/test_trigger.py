@@ -11,7 +11,7 @@ from shared.bus import BusUnavailable
 from shared.events import BroadcastEvent, Event, TickEvent, Topic
 from shared.owner import end
 from shared.pace import Gate, GateReason, Pace
-from shared.pair import Cause, Channel, DeliveryState
+from shared.pair import Cause, Channel, DeliveryState, replace
 from shared.store import PACE, PAIRS, StoreUnavailable, read_pace, update
 from tests.clocks import NOON
 from tests.functions.tokens import bearer, token
@@ -108,19 +108,39 @@ def test_the_cooldown_is_said_before_the_running_broadcast(world: World) -> None
     assert press(world).status_code == 429
 
 
-def test_a_closed_gate_refuses_and_uses_nothing_up(world: World) -> None:
-    world.add(LATER)
-    read_pace(world.store)
+def close_gate(world: World, **changes: Any) -> None:
     gate = Gate(reason=GateReason.BOT_UNUSABLE, since=NOON, blocked_until=NOON, block_seconds=30, detail="Unauthorized")
+    read_pace(world.store)
     stored = world.store.get(PACE, "pace")
     assert stored is not None
-    world.store.replace(PACE, stored, Pace(gate=gate))
+    world.store.replace(PACE, stored, Pace(gate=replace(gate, **changes)))
+
+
+@pytest.mark.parametrize("probing", [False, True])
+def test_a_closed_gate_refuses_and_uses_nothing_up(world: World, probing: bool) -> None:
+    world.add(LATER)
+    close_gate(world, blocked_until=NOON + timedelta(seconds=1), probing=probing)
 
     answer = press(world)
 
     assert answer.status_code == 503
     assert "bot unusable" in answer.get_json()["error"]
     assert world.pair(PAIR) == LATER
+
+
+def test_a_press_is_the_probe_of_a_gate_whose_block_is_over(world: World) -> None:
+    """Nothing scheduled may be due for hours; the gate must not stay closed so long."""
+    another = a_pair(2, next_send_time=NOON + timedelta(hours=9))
+    world.add(LATER, another)
+    close_gate(world)
+
+    assert press(world).status_code == 200
+    assert press(world, another.id).status_code == 503
+
+    world.run(only=[Topic.BROADCASTS, Topic.MESSAGES])
+    assert world.pair(PAIR).successful_broadcasts == 1
+    assert read_pace(world.store).record.gate is None
+    assert press(world, another.id).status_code == 200
 
 
 @pytest.mark.parametrize(
