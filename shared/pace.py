@@ -38,8 +38,11 @@ class Tempo(Record, frozen=True, kw_only=True):
 
     @property
     def step(self) -> timedelta:
-        """Between two slots; a microsecond more than they need, since rounding must not shorten the second they fill."""
-        return timedelta(seconds=(1 + self.spread) / self.rate) + timedelta.resolution
+        """Between two slots; two microseconds more than they need, since rounding must not shorten the second they fill.
+
+        The step itself is rounded, and the half spread that a message may be late.
+        """
+        return timedelta(seconds=(1 + self.spread) / self.rate) + 2 * timedelta.resolution
 
     @property
     def pairs_per_second(self) -> int:
@@ -170,6 +173,13 @@ def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Deci
         detail=detail,
     )
     return Decision(replace(pace, gate=closed), None)
+
+
+def probe_refused(pace: Pace) -> Decision[Pace, bool]:
+    """Telegram refused the probe for its chat's sake: it answers the bot, so it throttles no more. True if this opened the gate."""
+    if pace.gate is None or pace.gate.reason is not GateReason.THROTTLED:
+        return unchanged(False)
+    return Decision(replace(pace, gate=None), True)
 
 
 def probe_sent(pace: Pace) -> Decision[Pace, bool]:

@@ -27,7 +27,7 @@ from shared.deliveries import (
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
-from shared.pace import LONGEST_HOLD, bot_unusable, probe_sent, reserve, throttle
+from shared.pace import LONGEST_HOLD, bot_unusable, probe_refused, probe_sent, reserve, throttle
 from shared.pair import Delivery, DeliveryState, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
@@ -197,6 +197,9 @@ class Sender:
                 if event.probe and update_pace(engine.store, lambda p, _: probe_sent(p)):
                     log.info("The probe was sent: the gate opens.", extra=about(event, event="gate_opened"))
                 delete_replaced(engine, settled_pair, event.channel, about(event))
+            case telegram.Refused() | telegram.Migrated():
+                if event.probe and update_pace(engine.store, lambda p, _: probe_refused(p)):
+                    log.info("The probe was answered: the gate opens.", extra=about(event, event="gate_opened"))
         return result
 
     def _hold(self, seconds: float) -> None:

@@ -143,6 +143,25 @@ def test_a_press_is_the_probe_of_a_gate_whose_block_is_over(world: World) -> Non
     assert press(world, another.id).status_code == 200
 
 
+@pytest.mark.parametrize(("reason", "opens"), [(GateReason.THROTTLED, True), (GateReason.BOT_UNUSABLE, False)])
+def test_a_probe_that_its_channels_refuse_shows_that_nothing_is_throttled(
+    world: World, reason: GateReason, opens: bool
+) -> None:
+    world.add(LATER)
+    close_gate(world, reason=reason)
+    for channel in Channel:
+        world.simulator.script(
+            Script(effect="answer", method="sendMessage", chat_id=PAIR.chat(channel), status=400,
+                   description="Bad Request: chat not found")
+        )  # fmt: skip
+
+    press(world)
+    world.run(only=[Topic.BROADCASTS, Topic.MESSAGES])
+
+    assert world.pair(PAIR).failed_broadcasts == 1
+    assert (read_pace(world.store).record.gate is None) is opens
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -22,6 +22,7 @@ from shared.pace import (
     Tempo,
     TickInCharge,
     bot_unusable,
+    probe_refused,
     probe_sent,
     release_probe,
     reserve,
@@ -106,7 +107,7 @@ def test_no_two_slots_are_nearer_than_a_step_however_they_are_reserved(
 def test_the_pace_uses_the_rate_but_for_the_spread(rate: int, spread: float) -> None:
     slots = reserve(Pace(), count=10 * rate + 1, now=NOON, tempo=tempo(rate, spread)).result
 
-    assert slots[-1] - slots[0] < 10 * SECOND * (1 + spread) + timedelta(milliseconds=11)
+    assert slots[-1] - slots[0] < 10 * SECOND * (1 + spread) + timedelta(milliseconds=21)
 
 
 def test_a_message_may_leave_until_half_a_spread_after_its_slot() -> None:
@@ -379,6 +380,23 @@ def test_a_probe_that_was_posted_opens_the_gate() -> None:
 
     assert decision.result
     assert after(pace, decision) == Pace(next_slot=NOON)
+
+
+def test_a_probe_refused_for_its_chats_sake_opens_a_throttled_gate() -> None:
+    pace = probed(throttled(10, pace=Pace(next_slot=NOON)))
+
+    decision = probe_refused(pace)
+
+    assert decision.result
+    assert after(pace, decision) == Pace(next_slot=NOON)
+
+
+def test_a_probe_refused_for_its_chats_sake_says_nothing_of_a_bot_that_is_unusable() -> None:
+    closed = bot_unusable(Pace(), now=NOON, probe=False, detail="Unauthorized")
+    pace = probed(after(Pace(), closed))
+
+    for decision in (probe_refused(pace), probe_refused(Pace())):
+        assert (decision.result, decision.record) == (False, None)
 
 
 def test_an_open_gate_is_not_opened_again() -> None:
