@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from uuid import uuid4
 
+from functions.send import gate
 from functions.send.outcomes import about, report, settled_as
 from functions.send.replacing import delete_replaced
 from shared import telegram
@@ -27,7 +28,7 @@ from shared.deliveries import (
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
-from shared.pace import LONGEST_HOLD, bot_unusable, probe_refused, probe_sent, reserve, throttle
+from shared.pace import LONGEST_HOLD, reserve
 from shared.pair import Delivery, DeliveryState, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
@@ -185,21 +186,11 @@ class Sender:
         settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
         report(event, outcome, title=settled_pair.title(event.channel), attempt=delivery.tries)
         match outcome:
-            case telegram.Throttled(retry_after, error) | telegram.Unconfirmed(error, float(retry_after)):
+            case telegram.Throttled(retry_after) | telegram.Unconfirmed(_, float(retry_after)):
                 self._hold(retry_after)
-                update_pace(
-                    engine.store,
-                    lambda p, now: throttle(p, now=now, retry_after=retry_after, probe=event.probe, detail=error),
-                )
-            case telegram.BotUnusable(error):
-                update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
-            case telegram.Sent():
-                if event.probe and update_pace(engine.store, lambda p, _: probe_sent(p)):
-                    log.info("The probe was sent: the gate opens.", extra=about(event, event="gate_opened"))
-                delete_replaced(engine, settled_pair, event.channel, about(event))
-            case telegram.Refused() | telegram.Migrated():
-                if event.probe and update_pace(engine.store, lambda p, _: probe_refused(p)):
-                    log.info("The probe was answered: the gate opens.", extra=about(event, event="gate_opened"))
+        gate.tell(engine, event, outcome)
+        if isinstance(outcome, telegram.Sent):
+            delete_replaced(engine, settled_pair, event.channel, about(event))
         return result
 
     def _hold(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 
+from functions.send import gate
 from functions.send.outcomes import about
 from functions.send.replacing import removals, words
 from shared import taking_down, telegram
@@ -10,9 +11,8 @@ from shared.deliveries import deletion_failed
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import ended_text
-from shared.pace import bot_unusable, probe_sent, throttle
 from shared.pair import Pair
-from shared.store import PAIRS, update, update_pace
+from shared.store import PAIRS, update
 
 LONGEST_WAIT = timedelta(seconds=60)
 """A slot further away is not waited for; the attempt is due again by itself."""
@@ -40,6 +40,7 @@ def take_down(engine: Engine, event: MessageEvent) -> None:
             _gone(engine, event, pair, message_ids)
         else:
             _failed(engine, event, pair, message_ids, outcome)
+        gate.tell(engine, event, outcome)
 
 
 def _gone(engine: Engine, event: MessageEvent, pair: Pair, message_ids: frozenset[int]) -> None:
@@ -49,8 +50,6 @@ def _gone(engine: Engine, event: MessageEvent, pair: Pair, message_ids: frozense
         pair.id,
         lambda p, now: taking_down.gone(p, channel=event.channel, message_ids=message_ids, now=now),
     )
-    if event.probe:
-        update_pace(engine.store, lambda p, _: probe_sent(p))
     log.info(
         "Taken down in %s.",
         pair.title(event.channel),
@@ -68,16 +67,9 @@ def _failed(
         pair.id,
         lambda p, now: deletion_failed(p, channel=event.channel, message_ids=message_ids, error=error, now=now),
     )
-    match outcome:
-        case telegram.Throttled(retry_after):
-            pause = timedelta(seconds=retry_after)
-            update(engine.store, PAIRS, pair.id, lambda p, now: taking_down.put_off(p, until=now + pause, now=now))
-            update_pace(
-                engine.store,
-                lambda p, now: throttle(p, now=now, retry_after=retry_after, probe=event.probe, detail=error),
-            )
-        case telegram.BotUnusable():
-            update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
+    if isinstance(outcome, telegram.Throttled):
+        pause = timedelta(seconds=outcome.retry_after)
+        update(engine.store, PAIRS, pair.id, lambda p, now: taking_down.put_off(p, until=now + pause, now=now))
     log.warning(
         "A message could not be taken down in %s: %s",
         pair.title(event.channel),

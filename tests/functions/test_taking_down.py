@@ -6,9 +6,10 @@ from itertools import pairwise
 from infra.telegram_simulator.scripting import Script
 from shared.events import BroadcastEvent, TickEvent, Topic, decode
 from shared.owner import end
-from shared.pace import GateReason
-from shared.pair import Channel, Pair
-from shared.store import PAIRS, read_pace, update
+from shared.pace import Gate, GateReason
+from shared.pair import Channel, Pair, replace
+from shared.store import PACE, PAIRS, read_pace, update
+from tests.clocks import NOON
 from tests.functions.world import World
 from tests.pairs import a_pair
 
@@ -132,6 +133,22 @@ def test_a_pause_that_telegram_asks_for_closes_the_gate_and_is_waited_for(world:
     world.clock.advance(601)
     world.tick()
     assert stands(world) == 0
+    assert read_pace(world.store).record.gate is None
+
+
+def test_a_deletion_that_is_the_probe_and_is_refused_opens_a_throttled_gate(world: World) -> None:
+    standing(world, PAIR)
+    end_it(world)
+    gate = Gate(reason=GateReason.THROTTLED, since=NOON, blocked_until=NOON, block_seconds=30, detail="429")
+    stored = read_pace(world.store)
+    world.store.replace(PACE, stored, replace(stored.record, gate=gate))
+    world.simulator.script(
+        Script(effect="answer", method="deleteMessages", status=400, description=REFUSED, times=2),
+    )
+
+    world.tick()
+
+    assert stands(world) == 2
     assert read_pace(world.store).record.gate is None
 
 

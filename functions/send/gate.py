@@ -1,0 +1,34 @@
+"""What the end of a call means for everybody: the gate closes, or a probe opens it."""
+
+import logging
+
+from functions.send.outcomes import about
+from shared import telegram
+from shared.engine import Engine
+from shared.events import MessageEvent
+from shared.pace import bot_unusable, probe_refused, probe_sent, throttle
+from shared.store import update_pace
+
+log = logging.getLogger(__name__)
+
+
+def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome) -> None:
+    """Write into the pace document what this outcome of a send or a removal says of Telegram as a whole.
+
+    Raises StoreUnavailable.
+    """
+    opened = False
+    match outcome:
+        case telegram.Throttled(retry_after, error) | telegram.Unconfirmed(error, float(retry_after)):
+            update_pace(
+                engine.store,
+                lambda p, now: throttle(p, now=now, retry_after=retry_after, probe=event.probe, detail=error),
+            )
+        case telegram.BotUnusable(error):
+            update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
+        case telegram.Sent() | telegram.Done() if event.probe:
+            opened = update_pace(engine.store, lambda p, _: probe_sent(p))
+        case telegram.Refused() | telegram.Migrated() if event.probe:
+            opened = update_pace(engine.store, lambda p, _: probe_refused(p))
+    if opened:
+        log.info("The probe was answered: the gate opens.", extra=about(event, event="gate_opened"))
