@@ -206,10 +206,13 @@ class TelegramHttp:
 
     def membership(self, chat: int) -> Membership | Outcome:
         """What the bot may do in a chat. Its own id is the part of its token before the colon (Bot API, Authorizing your bot)."""
+        bot_id = self._token().partition(":")[0]
+        if not bot_id.isdecimal():
+            return BotUnusable("the token does not begin with the bot's id")
         about = self._result("getChat", {"chat_id": chat})
         if not isinstance(about, Mapping):
             return about
-        member = self._result("getChatMember", {"chat_id": chat, "user_id": int(self._token().partition(":")[0])})
+        member = self._result("getChatMember", {"chat_id": chat, "user_id": int(bot_id)})
         if not isinstance(member, Mapping):
             return member
         return Membership(

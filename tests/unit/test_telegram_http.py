@@ -314,6 +314,18 @@ def test_a_bot_that_cannot_say_who_it_is_is_no_bot(
     assert connect(serve(answers(body, status)).url).get_me() == outcome
 
 
+@pytest.mark.parametrize("token", ["", "AAE-secret-without-an-id", "x1:AAE-secret"])
+def test_a_token_without_the_bots_id_asks_for_no_rights_and_is_not_named(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], token: str
+) -> None:
+    server = serve(answers({"ok": True, "result": {"id": -1001, "type": "channel"}}))
+
+    outcome = connect(server.url, token).membership(-1001)
+
+    assert outcome == BotUnusable("the token does not begin with the bot's id")
+    assert server.requests == []
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
