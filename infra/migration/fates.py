@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from infra.migration.postgres import PAIR_TABLE, STATE_TABLE, Tables
 from infra.operator.csv_table import Defect, Row, Table, decode, read_table
@@ -90,7 +91,7 @@ def _fate(row: ImportRow, *, now: datetime, interval: timedelta) -> tuple[Import
     if state is None:
         return row, [Fate.NEW]
     fates: list[Fate] = []
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if state.consecutive_failures >= FAILURES_BEFORE_PAUSE:
         changes |= {"is_active": True, "consecutive_failures": 0}
         fates.append(Fate.SWITCHED_ON)
@@ -106,7 +107,7 @@ def _fate(row: ImportRow, *, now: datetime, interval: timedelta) -> tuple[Import
         changes["next_send_time"] = now
     elif not fates:
         fates.append(Fate.KEPT)
-    return (ImportRow(row.pair, dataclasses.replace(state, **changes)) if changes else row), fates  # type: ignore[arg-type]
+    return (ImportRow(row.pair, dataclasses.replace(state, **changes)) if changes else row), fates
 
 
 def _detail(row: ImportRow, fate: Fate) -> str:

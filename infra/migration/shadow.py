@@ -109,9 +109,10 @@ def run(
     with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
         workspace = _copy(pairs, settings, Path(folder))
         try:
-            telegram = SilentTelegram(workspace.clock, settings.get(BOT_USERNAME) or "shadow_bot")
+            username = settings.get(BOT_USERNAME) or "shadow_bot"
+            telegram = SilentTelegram(workspace.clock, username)
             ended = Event()
-            service = Service(workspace, telegram, lambda: telegram.get_me().username, stop=ended)  # type: ignore[union-attr]
+            service = Service(workspace, telegram, lambda: username, stop=ended)
             began = workspace.clock.now()
             until = began + length
             service.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 import click
+import msgspec
 
 from infra.migration import postgres
 from infra.migration.commands import source_option
@@ -66,7 +67,7 @@ def shadow_command(
         "ended": ended,
         "messages": len(noted),
         "verdicts": dict(verdicts),
-        "pairs": [{**_plain(line), "verdict": line.verdict.value} for line in lines],
+        "pairs": [{**msgspec.structs.asdict(line), "verdict": line.verdict.value} for line in lines],
     }
     if report is not None:
         report.write_text(json_text(document) + "\n", encoding="utf-8")
@@ -88,7 +89,3 @@ def shadow_command(
     if len(lines) > SHOWN:
         click.echo(f"… and {len(lines) - SHOWN} more; --report has all of them.")
     click.echo(f"{counted(len(noted), 'message')} would have been sent; times are in UTC.")
-
-
-def _plain(line: object) -> dict[str, object]:
-    return {name: getattr(line, name) for name in line.__struct_fields__}  # type: ignore[attr-defined]

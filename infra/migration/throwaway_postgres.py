@@ -49,7 +49,7 @@ def throwaway_postgres() -> Iterator[str]:
 
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:
-    user = {} if os.geteuid() else {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    root = os.geteuid() == 0
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
@@ -58,7 +58,9 @@ def _run(command: Sequence[str | Path], folder: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        **user,  # type: ignore[call-overload]
+        user="nobody" if root else None,
+        group=pwd.getpwnam("nobody").pw_gid if root else None,
+        extra_groups=[] if root else None,
     )
     if done.returncode != 0:
         log = folder / "log"
