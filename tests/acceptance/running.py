@@ -2,6 +2,7 @@
 
 import csv
 import os
+import random
 import re
 import signal
 import socket
@@ -33,11 +34,15 @@ PATIENCE = 60.0
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on now.
+
+    It lies below those that outgoing connections get: until the program listens, one of a test beside this one could take it.
+    """
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def write_pairs(path: Path, count: int) -> None:
