@@ -90,6 +90,8 @@ DATA_DIR = Setting("DATA_DIR", Path, "./data")
 PAIRS = Setting("PAIRS", str, "")
 TICK_SECONDS = Setting("TICK_SECONDS", _positive, "60")
 SQLITE_SYNCHRONOUS = Setting("SQLITE_SYNCHRONOUS", _one_of("NORMAL", "FULL"), "NORMAL")
+GOOGLE_CLOUD_PROJECT = Setting("GOOGLE_CLOUD_PROJECT", str, "")
+FIRESTORE_DATABASE = Setting("FIRESTORE_DATABASE", str, "(default)")
 LOG_FORMAT = Setting("LOG_FORMAT", _one_of("auto", "text", "json"), "auto")
 LOG_LEVEL = Setting("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 
@@ -111,6 +113,8 @@ ALL: tuple[Setting[Any], ...] = (
     PAIRS,
     TICK_SECONDS,
     SQLITE_SYNCHRONOUS,
+    GOOGLE_CLOUD_PROJECT,
+    FIRESTORE_DATABASE,
     LOG_FORMAT,
     LOG_LEVEL,
 )

@@ -160,7 +160,10 @@ class Store(Protocol):
         """Raises AlreadyExists, also when an earlier try of this very call was applied and its answer lost."""
 
     def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
-        """Write the record if it is still as `stored` was read; what is stored now. Raises Changed."""
+        """Write the record if it is still as `stored` was read; what is stored now. Raises Changed.
+
+        A write that changes nothing may leave the version as it was (Firestore: "the previous update_time").
+        """
 
     def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
         """Pairs with `wake_at <= now`, the longest due first; if `stuck`, only those with a run on.

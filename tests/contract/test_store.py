@@ -1,10 +1,12 @@
 """What every store promises, and what the rules make of a store on a bad day. One suite for all backends."""
 
+import dataclasses
 import logging
 import types
 import typing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,8 +25,10 @@ from hypothesis import strategies as st
 from infra.embedded import sqlite_store
 from infra.embedded.database import Database
 from infra.embedded.sqlite_store import SqliteStore
+from shared import firestore_store
 from shared.decision import Decision, unchanged
 from shared.deliveries import GivenBack, Posted, Settle, Start, settle, start
+from shared.firestore_store import RECORD, FirestoreStore
 from shared.owner import Accepted, CoolingDown, Running, Trigger, trigger
 from shared.pace import PACE_ID, Pace
 from shared.pair import DeliveryState, HistoryEntry, Pair, Record, Run, replace
@@ -51,6 +55,7 @@ from shared.store import (
 )
 from tests.clocks import NOON, ManualClock
 from tests.contract.faulty_store import LetsAnotherWriteFirst, LosesOneAnswer, WrappedStore
+from tests.emulators import firestore_client
 from tests.memory.store import MemoryStore
 from tests.pairs import OUTSIDER, OWNER, a_pair
 from tests.runs import CLOSED, KICKED, OPEN, POLICY, at, claimed, delivered, sent, started
@@ -68,7 +73,8 @@ class Backend:
     overwrite: Callable[[Collection[Any], str, bytes], None]
 
 
-def _sqlite(folder: Path) -> Iterator[Backend]:
+def _sqlite(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    folder: Path = request.getfixturevalue("tmp_path")
     database, clock = Database(folder / "records.db"), ManualClock()
 
     def overwrite(collection: Collection[Any], id: str, raw: bytes) -> None:
@@ -78,15 +84,47 @@ def _sqlite(folder: Path) -> Iterator[Backend]:
     database.close()
 
 
-def _memory(_: Path) -> Iterator[Backend]:
+def _memory(_: pytest.FixtureRequest) -> Iterator[Backend]:
     clock = ManualClock()
     store = MemoryStore(clock)
     yield Backend(store, clock, store.put_raw)
 
 
-@pytest.fixture(params=[_memory, _sqlite], ids=["memory", "sqlite"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    yield from request.param(tmp_path)
+class AtManualTime(WrappedStore):
+    """A store whose time is the test's: what it reads says so. That Firestore's own time is read is tested for itself."""
+
+    def __init__(self, inside: Store, clock: ManualClock) -> None:
+        super().__init__(inside)
+        self._clock = clock
+
+    def get(self, collection: Collection[R], id: str) -> Stored[R] | None:
+        stored = super().get(collection, id)
+        return None if stored is None else dataclasses.replace(stored, read_at=self._clock.now())
+
+    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
+        return dataclasses.replace(super().replace(collection, stored, record), read_at=self._clock.now())
+
+
+def _firestore(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    clock = ManualClock()
+    client = firestore_client(request.getfixturevalue("firestore_emulator"))
+
+    def overwrite(collection: Collection[Any], id: str, raw: bytes) -> None:
+        text: str | bytes = raw
+        with suppress(UnicodeDecodeError):
+            text = raw.decode()
+        client.collection(collection.name).document(id).update({RECORD: text})
+
+    yield Backend(AtManualTime(FirestoreStore(client), clock), clock, overwrite)
+    client.close()  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+FIRESTORE = pytest.param(_firestore, marks=[pytest.mark.server, pytest.mark.xdist_group("firestore")], id="firestore")
+
+
+@pytest.fixture(params=[pytest.param(_memory, id="memory"), pytest.param(_sqlite, id="sqlite"), FIRESTORE])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    yield from request.param(request)
 
 
 @pytest.fixture
@@ -200,10 +238,11 @@ def test_a_record_changed_there_and_back_is_still_changed(store: Store) -> None:
 
 
 def test_a_record_that_is_not_there_is_not_replaced(store: Store) -> None:
-    pair = a_pair()
+    there, pair = a_pair(1), a_pair(2)
+    put(store, there)
 
     with pytest.raises(Changed):
-        store.replace(PAIRS, Stored(pair.id, pair, 1, NOON), pair)
+        store.replace(PAIRS, dataclasses.replace(read(store, there), id=pair.id), pair)
 
     assert store.get(PAIRS, pair.id) is None
 
@@ -422,6 +461,7 @@ def test_all_pairs_come_once_and_by_id_however_many_pages_they_fill(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_store, "PAGE", 3)
+    monkeypatch.setattr(firestore_store, "PAGE", 3)
     pairs = sorted((a_pair(n) for n in range(11)), key=lambda pair: pair.id)
     put(backend.store, *pairs)
     for pair in pairs[3:6]:
@@ -481,9 +521,9 @@ def test_of_two_who_replace_what_both_read_exactly_one_wins(store: Store) -> Non
     pair = a_pair()
     put(store, pair)
 
-    for _ in range(20):
+    for number in range(20):
         seen = read(store, pair)
-        mine, theirs = (replace(pair, open_channel_title=who) for who in ("mine", "theirs"))
+        mine, theirs = (replace(pair, open_channel_title=f"{who} {number}") for who in ("mine", "theirs"))
         results = together(partial(store.replace, PAIRS, seen, mine), partial(store.replace, PAIRS, seen, theirs))
 
         winners = [r for r in results if isinstance(r, Stored)]
@@ -576,7 +616,8 @@ def test_an_update_that_always_loses_gives_up_as_unavailable(store: Store) -> No
     put(store, pair)
 
     def meanwhile(pair: Pair, _: datetime) -> Decision[Pair, None]:
-        store.replace(PAIRS, read(store, pair), pair)
+        seen = read(store, pair)
+        store.replace(PAIRS, seen, replace(seen.record, total_broadcasts=seen.record.total_broadcasts + 1))
         return pressed(pair)
 
     with pytest.raises(StoreUnavailable, match=f"{MOST_RACES} times running"):

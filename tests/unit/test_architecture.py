@@ -161,8 +161,22 @@ def test_every_dependency_is_pinned(path: str) -> None:
     assert [line for line in requirements(path) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9a-z.]+", line)] == []
 
 
-def test_the_engine_installs_the_versions_the_functions_are_deployed_with() -> None:
-    assert set(requirements("requirements.txt")) <= set(requirements("infra/embedded/requirements.txt"))
+def test_the_embedded_engine_runs_on_the_versions_the_functions_are_deployed_with() -> None:
+    deployed, embedded = (
+        dict(line.split("==") for line in requirements(path))
+        for path in ("requirements.txt", "infra/embedded/requirements.txt")
+    )
+
+    assert {name: embedded[name] for name in deployed if name in embedded} == {
+        name: version for name, version in deployed.items() if name in embedded
+    }
+    assert {"functions-framework", "msgspec", "requests", "PyJWT", "cronsim", "tzdata"} <= set(embedded)
+
+
+def test_the_embedded_engine_installs_no_client_library_of_the_cloud() -> None:
+    assert [
+        line for line in requirements("infra/embedded/requirements.txt") if re.match("google|grpc|proto", line)
+    ] == []
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
