@@ -69,7 +69,7 @@ def emulator(kind: str) -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory(prefix=f"{kind}-emulator-") as folder:
         port = free_port()
         beta = ["beta"] if kind == "pubsub" else []
-        data = [f"--data-dir={folder}/data"] if kind == "pubsub" else []
+        data = [f"--data-dir={folder}"] if kind == "pubsub" else []
         command = [gcloud, *beta, "emulators", kind, "start", f"--host-port=127.0.0.1:{port}", "--quiet", *data]
         log = Path(folder) / "log"
         with log.open("wb") as out:
