@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint help clean
+.PHONY: run test quick lint build rehearse help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,12 @@ lint: $(VENV)/.ready-to-test  ## Format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+build: $(VENV)/.ready-to-test  ## build/<function>/ for each function, ready to deploy, and the packages' wheels
+	@$(BIN)/python -m infra.bundles
+
+rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
+	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)
 
 clean:  ## Remove what the above made; pairs and records in ./data stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -4,7 +4,7 @@ What a function is deployed without (a bus, Telegram) costs it no import; using 
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from shared import engine, logs
@@ -24,7 +24,7 @@ from shared.settings import (
     SettingError,
     Settings,
 )
-from shared.telegram import Telegram
+from shared.telegram import Bot, Telegram
 
 PRECISION = Precision(spread=0.1, lead=0.6, prepare=0.15)
 """Between two machines whose clocks differ by up to 50 ms, with a document written over the network before each call."""
@@ -54,14 +54,15 @@ class _Absent:
 
 def start(
     *,
-    reads: Iterable[Setting[Any]] = (),
-    demands: Iterable[Setting[Any]] = (),
+    reads: Collection[Setting[Any]] = (),
+    demands: Collection[Setting[Any]] = (),
     bus: Callable[[Settings], Bus] | None = None,
     telegram: Callable[[Settings], Telegram] | None = None,
 ) -> None:
     """Check the settings of this instance, and have its function work on Firestore.
 
-    `reads` are settings beyond those every function reads; `demands` those that must be there. Raises SettingError, which ends the
+    `reads` are settings beyond those every function reads; `demands` those that must be there. A BOT_USERNAME that is read and not
+    given is asked of Telegram. Raises SettingError, which ends the
     instance before it takes an event.
     """
     settings = Settings(os.environ)
@@ -76,16 +77,28 @@ def start(
             f" with this engine at most {HIGHEST_RATE:g}, since each message is written three times and an index of growing"
             " times takes about 500 writes a second."
         )
+    line = telegram(settings) if telegram is not None else _absent("Telegram")
+    asks_name = BOT_USERNAME in reads and not settings.get(BOT_USERNAME)
+    username = _ask_name(line) if asks_name else settings.get(BOT_USERNAME)
     engine.use(
         Engine(
             store=FirestoreStore(open_firestore(settings)),
             bus=bus(settings) if bus is not None else _absent("a bus"),
-            telegram=telegram(settings) if telegram is not None else _absent("Telegram"),
+            telegram=line,
             clock=MachineClock(),
             settings=settings,
             precision=PRECISION,
-            bot_username=lambda: settings.get(BOT_USERNAME),
+            bot_username=lambda: username,
         )
+    )
+
+
+def _ask_name(telegram: Telegram) -> str:
+    bot = telegram.get_me()
+    if isinstance(bot, Bot):
+        return bot.username
+    raise SettingError(
+        f"BOT_USERNAME is not set, and Telegram does not say the bot's name: {bot}. Set it, or try again."
     )
 
 

@@ -23,6 +23,7 @@ from urllib3.util import Timeout
 
 from shared.messages import Button, Message
 from shared.pair import Fault
+from shared.settings import BOT_TOKEN, TELEGRAM_API_URL, Settings
 from shared.telegram import (
     Bot,
     BotUnusable,
@@ -129,6 +130,11 @@ class _Adapter(HTTPAdapter):
 
 def _note_departures(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+def open_telegram(settings: Settings) -> "TelegramHttp":
+    """The Bot API these settings name, for the bot of BOT_TOKEN; the token may change while running."""
+    return TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN))
 
 
 class TelegramHttp:

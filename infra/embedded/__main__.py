@@ -52,7 +52,7 @@ from shared.settings import (
     Settings,
 )
 from shared.telegram import Bot, BotUnusable, NotDelivered
-from shared.telegram_http import TelegramHttp
+from shared.telegram_http import TelegramHttp, open_telegram
 
 SAMPLE = Path(__file__).parents[1] / "sample" / "pairs.csv"
 SIMULATED_TOKEN = "1000000001:simulated-telegram-takes-any-token"
@@ -143,7 +143,7 @@ def _server(settings: Settings, service: Service, line: Line) -> BaseWSGIServer 
 
 def _real_line(settings: Settings) -> Line:
     """Ask Telegram who the bot is: a wrong token is said at the start, not at the first message."""
-    telegram = TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN))
+    telegram = open_telegram(settings)
     bot = telegram.get_me()
     given = settings.get(BOT_USERNAME)
     match bot:
