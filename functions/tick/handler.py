@@ -51,7 +51,8 @@ def run(engine: Engine, publication: Publication) -> None:
             return
         if not in_charge:
             in_charge = update_pace(engine.store, lambda p, _: take_charge(p, me))
-            continue
+            if not in_charge:
+                continue
         gate = pace.record.gate
         if gate is not None and pace.read_at < gate.blocked_until:
             log.info(
