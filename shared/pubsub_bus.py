@@ -81,9 +81,10 @@ class PubsubBus:
             of_topic.setdefault(event.topic, []).append(encode(event))
         for topic, datas in of_topic.items():
             for begin in range(0, len(datas), MOST_IN_REQUEST):
-                self._publish(topic, datas[begin : begin + MOST_IN_REQUEST])
+                self.publish_data(topic, datas[begin : begin + MOST_IN_REQUEST])
 
-    def _publish(self, topic: Topic, datas: Sequence[bytes]) -> None:
+    def publish_data(self, topic: Topic, datas: Sequence[bytes]) -> None:
+        """Publish events as they are encoded, up to MOST_IN_REQUEST of one topic. Raises BusUnavailable."""
         try:
             self._client.publish(
                 request={"topic": topic_path(self._project, topic), "messages": [{"data": data} for data in datas]},

@@ -68,7 +68,7 @@ def migrate_command(
       broadcastctl migrate --from postgresql://reader@db/telepay
       broadcastctl migrate --from postgresql://reader@db/telepay --write --spread 12 --report moved.json
     """
-    with opened(context) as workspace:
+    with opened(context, writes=not dry_run) as workspace:
         now, policy = workspace.clock.now(), workspace.policy
         fated = _read(source, workspace, now)
         work = carry_over.planned(workspace.store, fated.rows, now=now, spread_hours=spread)

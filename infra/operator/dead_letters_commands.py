@@ -40,7 +40,7 @@ def list_command(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def put_back_command(context: click.Context, id: str) -> None:
     """Deliver one of them again, as if it were new."""
-    with opened(context) as workspace:
+    with opened(context, writes=True) as workspace:
         if not workspace.dead_letters.put_back(id):
             raise Failed(f"there is no dead letter {id}; broadcastctl dead-letters list shows them")
     click.echo(f"Dead letter {id} is delivered again.")

@@ -32,7 +32,7 @@ def status_command(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 def tick_command(context: click.Context) -> None:
     """Look for what is due now instead of at the next tick. Harmless at any time: ticks send nothing twice."""
-    with opened(context) as workspace:
+    with opened(context, writes=True) as workspace:
         if not workspace.service_running:
             raise Failed(f"no service is running on DATA_DIR ({workspace.describe}); start it with make run")
         workspace.bus.publish([TickEvent()])

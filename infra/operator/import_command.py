@@ -48,7 +48,7 @@ def import_command(
         parsed = parse([_read(name) for name in files], None if state is None else _read(state))
     except FileError as error:
         raise Unusable(str(error)) from None
-    with opened(context) as workspace:
+    with opened(context, writes=True) as workspace:
         with bar("Importing") as progress:
             summary = import_pairs(
                 workspace.store,

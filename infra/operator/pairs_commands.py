@@ -96,7 +96,7 @@ def pause_command(context: click.Context, pair_id: str, reason: str, as_json: bo
 
     What is queued is called off; a message that is just being sent is still looked after.
     """
-    with opened(context) as workspace:
+    with opened(context, writes=True) as workspace:
         pair = find_pair(workspace.store, pair_id)
         was_active = pair.is_active
         pair = update(
@@ -117,7 +117,7 @@ def pause_command(context: click.Context, pair_id: str, reason: str, as_json: bo
 @click.pass_context
 def resume_command(context: click.Context, pair_id: str, as_json: bool) -> None:
     """Resume a paused pair, with no failures counted; it is due at once if its time has passed."""
-    with opened(context) as workspace:
+    with opened(context, writes=True) as workspace:
         pair = find_pair(workspace.store, pair_id)
         was_active, policy = pair.is_active, workspace.policy
 

@@ -11,7 +11,7 @@ from infra.operator.csv_table import FileError
 from shared.bus import Bus, BusUnavailable
 from shared.clock import Clock
 from shared.runs import Policy
-from shared.settings import SettingError, Settings
+from shared.settings import GOOGLE_CLOUD_PROJECT, SettingError, Settings
 from shared.store import Store, StoreError
 
 
@@ -75,17 +75,22 @@ class Failed(click.ClickException):
 
 
 @contextmanager
-def opened(context: click.Context) -> Iterator[Workspace]:
-    """The workspace of the settings in force, or the one handed in as the context's object."""
-    # Imported late: `--help` and a slip in the arguments should not wait for the engine.
-    from infra.embedded.workspace import WorkspaceError, open_workspace
+def opened(context: click.Context, *, writes: bool = False) -> Iterator[Workspace]:
+    """The workspace of the settings in force, or the one handed in as the context's object.
 
-    open_one: Opener = context.obj or open_workspace
+    With `writes` it is said on stderr where, before the first write.
+    """
+    # Imported late: `--help` and a slip in the arguments should not wait for the engine.
+    from infra.embedded.workspace import WorkspaceError
+
+    open_one: Opener = context.obj or _open
     try:
         workspace = open_one()
     except (SettingError, WorkspaceError) as error:
         raise Unusable(str(error)) from None
     try:
+        if writes:
+            click.echo(f"Writing to {workspace.describe}.", err=True)
         yield workspace
     except (SettingError, FileError) as error:
         raise Unusable(str(error)) from None
@@ -93,3 +98,19 @@ def opened(context: click.Context) -> Iterator[Workspace]:
         raise Failed(str(error)) from None
     finally:
         workspace.close()
+
+
+def _open() -> Workspace:
+    """Google Cloud's records where the settings name a project, else those of DATA_DIR. Raises SettingError, WorkspaceError."""
+    from infra.embedded.workspace import open_workspace, read_settings
+
+    settings = read_settings()
+    if not settings.given(GOOGLE_CLOUD_PROJECT):
+        return open_workspace(settings)
+    try:
+        from infra.operator.cloud_workspace import open_cloud_workspace
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"GOOGLE_CLOUD_PROJECT is set, and {error.name} is not installed; install requirements.txt, or unset it."
+        ) from None
+    return open_cloud_workspace(settings)

@@ -200,7 +200,7 @@ def sample(count: int) -> bytes:
             row |= {
                 "open_channel_id": str(-1004000000000 - number),
                 "closed_channel_id": str(-1005000000000 - number),
-                "open_channel_title": f"{row['open_channel_title']} {number}",
+                "open_channel_title": f"{row['open_channel_title'][:20]} {number}",
             }
         writer.writerow(row)
     return out.getvalue().encode()
