@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint build rehearse help clean
+.PHONY: run test quick lint build rehearse bench help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ build: $(VENV)/.ready-to-test  ## build/<function>/ for each function, ready to 
 
 rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
 	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)
+
+bench: build  ## What starting each function costs, as ratios
+	@$(BIN)/python -m infra.bundles.cold_start
 
 clean:  ## Remove what the above made; pairs and records in ./data stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
