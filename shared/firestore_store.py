@@ -1,8 +1,8 @@
 """The store on Firestore: a document a record, the record as JSON in one field, the fields of the queries beside it.
 
 The record is text, not a tree of Firestore values: it is the same bytes as on every other engine, needs one index exemption instead
-of fifty, and costs a tenth of the time to encode. What the queries need stands beside it; `infra/firestore.indexes.json` declares
-an index for each, and exempts the rest.
+of fifty, and costs a tenth of the time to encode. What the queries need stands beside it;
+`infra/terraform/firestore.indexes.json` declares an index for each, and exempts the rest.
 
 The client repeats a commit by itself when the connection breaks, and then stumbles over its own write: FailedPrecondition, or
 AlreadyExists. Both are told as they are; whoever gets them reads again and asks "was that me?".

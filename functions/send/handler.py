@@ -184,7 +184,16 @@ class Sender:
         delivery = _delivery(started.record, event)
         outcome_of_it = settled_as(outcome, now=engine.clock.now(), tries=delivery.tries)
         settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
-        report(event, outcome, title=settled_pair.title(event.channel), attempt=delivery.tries)
+        run = started.record.run
+        assert run is not None
+        report(
+            event,
+            outcome,
+            title=settled_pair.title(event.channel),
+            attempt=delivery.tries,
+            cause=run.cause,
+            latency_seconds=round((engine.clock.now() - run.claimed_at).total_seconds(), 3),
+        )
         match outcome:
             case telegram.Throttled(retry_after) | telegram.Unconfirmed(_, float(retry_after)):
                 self._hold(retry_after)

@@ -7,6 +7,7 @@ from shared import telegram
 from shared.deliveries import GivenBack, Moved, Outcome, Posted, Refused, Unknown
 from shared.events import MessageEvent
 from shared.logs import fields
+from shared.pair import Cause
 
 FIRST_BACK_OFF = 15.0
 LONGEST_BACK_OFF = 900.0
@@ -41,10 +42,13 @@ def settled_as(outcome: telegram.Outcome, *, now: datetime, tries: int) -> Outco
             return Unknown(AS_IF_TO_ANOTHER)
 
 
-def report(message: MessageEvent, outcome: telegram.Outcome, *, title: str, attempt: int) -> None:
-    """The line for this message."""
+def report(
+    message: MessageEvent, outcome: telegram.Outcome, *, title: str, attempt: int, cause: Cause, latency_seconds: float
+) -> None:
+    """The line for this message. The latency counts from the claim of its run to the end of its call."""
     level, name, sentence, more = _words(outcome, title)
-    log.log(level, "%s", sentence, extra=about(message, event=name, attempt=attempt, **more))
+    known = {"attempt": attempt, "cause": cause, "latency_seconds": latency_seconds}
+    log.log(level, "%s", sentence, extra=about(message, event=name, **known, **more))
 
 
 def about(message: MessageEvent, **more: object) -> dict[str, dict[str, object]]:

@@ -80,6 +80,9 @@ def run(engine: Engine, publication: Publication) -> None:
         after = _publish(engine, claimed, probe=probe)
         if after is not None:
             _wait_until(engine, after - AHEAD)
+    log.info(
+        "Its time is up; the next tick goes on.", extra=fields(event="tick_time_up", event_id=me.event_id, begun=begun)
+    )
 
 
 def _claim(engine: Engine, due: Sequence[Stored[Pair]], *, at_most: int) -> list[tuple[Pair, Claimed]]:

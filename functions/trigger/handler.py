@@ -62,7 +62,7 @@ class Handler:
             seen=stored,
         )
         if not isinstance(result, owner.Accepted):
-            raise _refusal_for(result)
+            raise _refused(pair_id, result)
         eta = self._publish(pair, result, probe=probe)
         log.info(
             "Broadcast triggered by its owner.",
@@ -132,7 +132,7 @@ class Handler:
             stored.record, now=stored.read_at, run_id=str(uuid4()), by="", policy=self._engine.policy
         )
         if not isinstance(decision.result, owner.Accepted):
-            raise _refusal_for(decision.result)
+            raise _refused(stored.id, decision.result)
 
     def _pass_the_gate(self) -> bool:
         """Whether the broadcast goes as the probe of a gate whose block is over; nothing scheduled may be due for hours."""
@@ -189,6 +189,17 @@ class Handler:
 
     def _now(self) -> datetime:
         return self._engine.clock.now()
+
+
+def _refused(pair_id: str, result: owner.Paused | owner.CoolingDown | owner.Running) -> Refusal:
+    refusal = _refusal_for(result)
+    why = type(result).__name__
+    log.info(
+        "Resend was refused: %s",
+        refusal,
+        extra=fields(event="trigger_refused", pair_id=pair_id, status=refusal.status, why=why),
+    )
+    return refusal
 
 
 def _refusal_for(result: owner.Paused | owner.CoolingDown | owner.Running) -> Refusal:

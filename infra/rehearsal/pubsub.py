@@ -1,4 +1,4 @@
-"""Topics, subscriptions and dead letters on the Pub/Sub emulator, as `infra/subscriptions.json` has them in production, but pulled.
+"""Topics, subscriptions and dead letters on the Pub/Sub emulator, as Terraform has them in production, but pulled.
 
 The emulator pushes only two events at a time per subscription, so for load a relay pulls (relay.py).
 """
@@ -21,12 +21,12 @@ from google.pubsub_v1.types import PushConfig
 from shared.events import Topic
 from shared.pubsub_bus import PREFIX, topic_path
 
-DECLARED = Path(__file__).parents[1] / "subscriptions.json"
+DECLARED = Path(__file__).parents[1] / "terraform" / "functions.json"
 PULL_SECONDS = 2.0
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """How one topic is delivered in production; Terraform reads the same file."""
+    """How one topic is delivered in production; Terraform reads the same file, and other fields of it."""
 
     function: str
     ack_deadline_seconds: int
@@ -39,8 +39,15 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 def declared() -> Mapping[Topic, Subscription]:
-    """Each topic's subscription."""
-    return msgspec.convert(json.loads(DECLARED.read_text(encoding="utf-8")), dict[Topic, Subscription])
+    """Each topic's subscription, and the function that takes its events."""
+    functions = json.loads(DECLARED.read_text(encoding="utf-8"))
+    found = {}
+    for name, function in functions.items():
+        how = function["consumes"]
+        if how is not None:
+            served = {"function": name, "instances": function["instances"], "concurrency": function["concurrency"]}
+            found[Topic(how["topic"])] = msgspec.convert(how | served, Subscription)
+    return found
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ from tests.runs import POLICY, claimed, sent
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("firestore")]
 
-INDEXES = json.loads((Path(__file__).parents[2] / "infra" / "firestore.indexes.json").read_text(encoding="utf-8"))
+INDEXES = json.loads(
+    (Path(__file__).parents[2] / "infra" / "terraform" / "firestore.indexes.json").read_text(encoding="utf-8")
+)
 FROZEN_SECONDS = 0.5
 
 

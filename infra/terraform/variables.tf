@@ -1,0 +1,144 @@
+variable "project" {
+  description = "The id of the Google Cloud project."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "A project id has 6 to 30 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "region" {
+  description = "Where the functions run."
+  type        = string
+  default     = "europe-west3"
+}
+
+variable "firestore_location" {
+  description = "Where the records lie; cannot be changed afterwards. A region near the functions, or a multi-region such as eur3."
+  type        = string
+  default     = "europe-west3"
+}
+
+variable "firestore_database" {
+  description = "The name of the Firestore database. A project has one free database, and that is (default)."
+  type        = string
+  default     = "(default)"
+}
+
+variable "release" {
+  description = "The folder in the bucket of releases whose bundles the functions are made from at first; later deployments are Cloud Build's."
+  type        = string
+  default     = "first"
+}
+
+variable "python" {
+  description = "The Python of the functions; the one that built the bundles, whose bytecode they hold."
+  type        = string
+  default     = "python313"
+  validation {
+    condition     = contains(["python311", "python312", "python313", "python314"], var.python)
+    error_message = "One of python311, python312, python313, python314."
+  }
+}
+
+variable "bot_username" {
+  description = "The bot's username without the @; it stands in every offer's links."
+  type        = string
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_]{5,32}$", var.bot_username))
+    error_message = "A bot's username, such as my_shop_bot, without the @."
+  }
+}
+
+variable "telegram_rate" {
+  description = "Messages a second of all senders together. Telegram allows a bot about 30; another program with the same token needs its share."
+  type        = number
+  default     = 25
+  validation {
+    condition     = var.telegram_rate > 0 && var.telegram_rate <= 150
+    error_message = "Above 0 and at most 150: Firestore cannot record more."
+  }
+}
+
+variable "telegram_api_url" {
+  description = "The Bot API server."
+  type        = string
+  default     = "https://api.telegram.org"
+  validation {
+    condition     = startswith(var.telegram_api_url, "https://")
+    error_message = "An address that begins with https://; the token is part of every request."
+  }
+}
+
+variable "broadcast_auto_interval_hours" {
+  description = "Hours between two scheduled broadcasts of a pair that has no schedule of its own."
+  type        = number
+  default     = 24
+  validation {
+    condition     = var.broadcast_auto_interval_hours > 0
+    error_message = "Above 0."
+  }
+}
+
+variable "broadcast_manual_interval_hours" {
+  description = "Hours between two presses of Resend; 0.0833 is five minutes."
+  type        = number
+  default     = 0.0833
+  validation {
+    condition     = var.broadcast_manual_interval_hours > 0
+    error_message = "Above 0."
+  }
+}
+
+variable "cors_origins" {
+  description = "Origins of the website that may call the API from a browser, such as https://www.example.com."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^https://[^/,]+$", origin))])
+    error_message = "Origins begin with https:// and have no path."
+  }
+}
+
+variable "jwt_audience" {
+  description = "The aud that tokens must carry; empty asks for none."
+  type        = string
+  default     = ""
+}
+
+variable "jwt_issuer" {
+  description = "The iss that tokens must carry; empty asks for none."
+  type        = string
+  default     = ""
+}
+
+variable "rotating_jwt_secret" {
+  description = "True while tokens signed with the secret before are still accepted; the secret broadcast-manager-jwt-secret-key-previous must have a version then."
+  type        = bool
+  default     = false
+}
+
+variable "log_level" {
+  description = "The least severe lines that are logged."
+  type        = string
+  default     = "INFO"
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "One of DEBUG, INFO, WARNING, ERROR."
+  }
+}
+
+variable "tick_schedule" {
+  description = "When it is looked for what is due, as cron in UTC."
+  type        = string
+  default     = "* * * * *"
+}
+
+variable "alert_email" {
+  description = "Where alerts go."
+  type        = string
+  validation {
+    condition     = can(regex("^[^@ ]+@[^@ ]+$", var.alert_email))
+    error_message = "An e-mail address."
+  }
+}
