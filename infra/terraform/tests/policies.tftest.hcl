@@ -1,0 +1,130 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789" }
+  }
+}
+
+variables {
+  project      = "a-test-project"
+  bot_username = "test_shop_bot"
+  alert_email  = "operator@example.com"
+}
+
+run "every_event_has_a_way_out" {
+  command = plan
+  assert {
+    condition     = alltrue([for s in google_pubsub_subscription.push : length(s.dead_letter_policy) == 1 && length(s.retry_policy) == 1])
+    error_message = "Each push subscription needs a retry policy and a dead-letter topic."
+  }
+  assert {
+    condition     = alltrue([for s in google_pubsub_subscription.push : length(s.push_config[0].oidc_token) == 1])
+    error_message = "Pushes must say who they are."
+  }
+  assert {
+    condition     = length(google_pubsub_subscription.dead) == length(google_pubsub_topic.dead)
+    error_message = "A dead-letter topic without a subscription loses what it is given."
+  }
+  assert {
+    condition     = alltrue([for s in concat(values(google_pubsub_subscription.push), values(google_pubsub_subscription.dead)) : s.expiration_policy[0].ttl == ""])
+    error_message = "Subscriptions must not expire."
+  }
+  assert {
+    condition     = alltrue([for m in google_pubsub_topic_iam_member.dead_letters_in : m.member == "serviceAccount:service-123456789@gcp-sa-pubsub.iam.gserviceaccount.com" && m.role == "roles/pubsub.publisher"])
+    error_message = "Pub/Sub itself must be allowed to publish dead letters."
+  }
+}
+
+run "deadlines_lie_in_order" {
+  command = plan
+  assert {
+    condition     = alltrue([for name, s in google_pubsub_subscription.push : s.ack_deadline_seconds > google_cloudfunctions2_function.function[name].service_config[0].timeout_seconds])
+    error_message = "A push must wait longer than its function may work."
+  }
+}
+
+run "accounts_are_lean" {
+  command = plan
+  assert {
+    condition     = length(google_service_account.function) == length(google_cloudfunctions2_function.function)
+    error_message = "Each function needs an account of its own."
+  }
+  assert {
+    condition     = alltrue([for m in concat(values(google_project_iam_member.records), values(google_project_iam_member.build), values(google_project_iam_member.deploy)) : !contains(["roles/owner", "roles/editor", "roles/viewer"], m.role)])
+    error_message = "No account gets a basic role."
+  }
+  assert {
+    condition     = alltrue([for m in google_project_iam_member.records : length(m.condition) == 1])
+    error_message = "The records' right must be kept to one database."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.public) == [for name, f in local.functions : name if f.public]
+    error_message = "Only public functions admit everybody."
+  }
+  assert {
+    condition     = alltrue([for name, f in google_cloudfunctions2_function.function : f.service_config[0].ingress_settings == (local.functions[name].public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")])
+    error_message = "What is not public must not be reached from outside."
+  }
+}
+
+run "secrets_are_files" {
+  command = plan
+  assert {
+    condition     = alltrue([for f in google_cloudfunctions2_function.function : !contains(keys(f.service_config[0].environment_variables), "BOT_TOKEN") && !contains(keys(f.service_config[0].environment_variables), "JWT_SECRET_KEY")])
+    error_message = "Secrets must be mounted, not set."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["send"].service_config[0].environment_variables["BOT_TOKEN_FILE"] == "/secrets/bot-token/value"
+    error_message = "The send reads its token from the mounted file."
+  }
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.function["trigger"].service_config[0].environment_variables), "JWT_SECRET_KEY_PREVIOUS_FILE")
+    error_message = "The secret before is mounted only during a rotation."
+  }
+}
+
+run "a_rotation_mounts_the_secret_before" {
+  command = plan
+  variables {
+    rotating_jwt_secret = true
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.function["trigger"].service_config[0].environment_variables["JWT_SECRET_KEY_PREVIOUS_FILE"] == "/secrets/jwt-secret-key-previous/value"
+    error_message = "During a rotation the secret before is mounted too."
+  }
+}
+
+run "records_are_kept" {
+  command = plan
+  assert {
+    condition     = google_firestore_database.records.delete_protection_state == "DELETE_PROTECTION_ENABLED"
+    error_message = "The records must be protected."
+  }
+  assert {
+    condition     = length([for f in google_firestore_field.declared : f if length(f.ttl_config) == 1]) == 2
+    error_message = "Ended pairs and history go by TTL."
+  }
+}
+
+run "someone_is_woken" {
+  command = plan
+  assert {
+    condition     = alltrue([for p in concat(values(google_monitoring_alert_policy.query), values(google_monitoring_alert_policy.threshold)) : length(p.notification_channels) == 1])
+    error_message = "An alert nobody hears is none."
+  }
+}
+
+run "a_rate_that_firestore_cannot_record_is_refused" {
+  command = plan
+  variables {
+    telegram_rate = 151
+  }
+  expect_failures = [var.telegram_rate]
+}
+
+run "a_username_with_an_at_is_refused" {
+  command = plan
+  variables {
+    bot_username = "@shop"
+  }
+  expect_failures = [var.bot_username]
+}
