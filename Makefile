@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint build rehearse bench help clean
+.PHONY: run test quick lint build bundles rehearse bench help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ lint: $(VENV)/.ready-to-test  ## Format, lint and types
 
 build: $(VENV)/.ready-to-test  ## build/<function>/ for each function, ready to deploy, and the packages' wheels
 	@$(BIN)/python -m infra.bundles
+
+bundles: $(VENV)/.ready-to-test  ## The same without the wheels
+	@$(BIN)/python -m infra.bundles --no-wheels
 
 rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
 	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)

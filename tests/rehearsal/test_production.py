@@ -47,7 +47,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.xdist_group("rehearsal")
-def test_a_rehearsal_keeps_the_promises_and_the_budget(
+def test_a_rehearsal_keeps_the_promises_and_says_what_it_took(
     bundles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Production(bundles, folder=tmp_path) as production:
@@ -55,6 +55,7 @@ def test_a_rehearsal_keeps_the_promises_and_the_budget(
 
     said = capsys.readouterr().out
     assert "34 messages stand in 34 channels, each as recorded; none doubled, no 429" in said
+    assert "of its own" in said
     assert said.count("1 query that found 0, 1 read of the pace") == 2
     no_secret_in(said + "".join(process.said for process in production.processes.values()))
 
