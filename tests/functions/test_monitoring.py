@@ -1,0 +1,229 @@
+"""What monitoring looks for is what the functions really log: each metric and each saved query against lines they wrote."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.send.outcomes import report
+from functions.tick import handler as tick_handler
+from infra.embedded.event_queue import Taken
+from infra.telegram_simulator.scripting import Script
+from shared.events import MessageEvent, Topic
+from shared.logs import JsonFormatter
+from shared.pair import Cause, Channel
+from shared.store import Collection, Stored, StoreUnavailable
+from shared.telegram import NotDelivered
+from tests.clocks import NOON
+from tests.contract.faulty_store import WrappedStore
+from tests.functions.tokens import bearer
+from tests.functions.world import World, make_world
+from tests.pairs import OWNER, a_pair
+
+ROOT = Path(__file__).parents[2]
+METRICS: Mapping[str, Any] = json.loads((ROOT / "infra" / "terraform" / "metrics.json").read_text(encoding="utf-8"))
+QUERIES = re.findall(
+    r"## (.*?)\n\n```\n(.*?)```", (ROOT / "docs" / "log-queries.md").read_text(encoding="utf-8"), re.DOTALL
+)
+CONDITION = re.compile(r'(jsonPayload\.\w+|severity)(>=|=)(?:"([^"]*)"|\(([^)]*)\)|([A-Z]+))')
+SEVERITIES = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+class Lines(logging.Handler):
+    """Keeps what Cloud Logging would be given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(JsonFormatter())
+        self.kept: list[Mapping[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.kept.append(json.loads(self.format(record)))
+
+
+def field(line: Mapping[str, Any], path: str) -> Any:
+    """The value a path such as jsonPayload.event names; what is not special in a line becomes its jsonPayload."""
+    return line.get(path.removeprefix("jsonPayload."))
+
+
+def matches(query: str, line: Mapping[str, Any]) -> bool:
+    """Whether the query's conditions on the line itself hold; those on the resource are Cloud Run's to fill."""
+    for path, operator, one, several, bare in CONDITION.findall(query):
+        value = field(line, path)
+        if operator == ">=":
+            if SEVERITIES.index(value) < SEVERITIES.index(bare):
+                return False
+        elif value not in (re.findall(r'"([^"]*)"', several) or [one]):
+            return False
+    return True
+
+
+# --- scenes: each makes the functions log what happens then ------------------------------------------------------------
+
+
+def a_day(world: World) -> None:
+    pair = a_pair()
+    world.add(pair)
+    world.tick()
+
+
+def a_refusal(world: World) -> None:
+    world.simulator.script(Script(effect="answer", method="sendMessage", status=403, description="Forbidden: kicked"))
+    a_day(world)
+
+
+def an_unknown_outcome(world: World) -> None:
+    world.simulator.script(Script(effect="drop_before", method="sendMessage"))
+    a_day(world)
+
+
+def a_throttling(world: World) -> None:
+    world.simulator.script(
+        Script(effect="answer", method="sendMessage", status=429, parameters={"retry_after": 400}, times=None)
+    )
+    a_day(world)
+    world.add(a_pair(2))
+    world.tick()
+
+
+def a_revoked_token(world: World) -> None:
+    world.simulator.script(Script(effect="answer", status=401, description="Unauthorized", times=None))
+    a_day(world)
+
+
+def texts_that_cannot_be_sent(world: World) -> None:
+    world.add(a_pair(sub_1_price=None))
+    world.tick()
+
+
+def two_presses(world: World) -> None:
+    pair = a_pair(next_send_time=NOON + timedelta(days=1))
+    world.add(pair)
+    for _ in range(2):
+        world.api().post("/api/broadcast/trigger", json={"broadcast_id": pair.id}, headers=bearer(OWNER))
+        world.run()
+
+
+def no_connection(world: World) -> None:
+    event = MessageEvent(pair_id="p", run_id="r", channel=Channel.OPEN, slot=world.clock.now())
+    report(event, NotDelivered("refused"), title="Quay", attempt=1, cause=Cause.SCHEDULE, latency_seconds=1.0)
+
+
+def nonsense(world: World) -> None:
+    world.deliver(Taken("7", Topic.MESSAGES, b"nonsense", NOON, 1))
+
+
+def too_much_in_flight(world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tick_handler, "MOST_IN_FLIGHT_SECONDS", 0.0)
+        world.add(*(a_pair(number) for number in range(1, 40)))
+        taken = Taken("8", Topic.TICKS, b"{}", world.clock.now(), 1)
+        world.deliver(taken)
+
+
+SCENES: list[Callable[[World], None]] = [
+    a_day,
+    a_refusal,
+    an_unknown_outcome,
+    a_throttling,
+    a_revoked_token,
+    texts_that_cannot_be_sent,
+    two_presses,
+    no_connection,
+    nonsense,
+    too_much_in_flight,
+]
+
+
+class LosesOutcomes(WrappedStore):
+    """Takes no write that says a message was posted."""
+
+    def replace(self, collection: Collection[Any], stored: Stored[Any], record: Any) -> Stored[Any]:
+        run = getattr(record, "run", None) or getattr(record, "last_broadcast", None)
+        if run is not None and any(run.delivery(channel).message_id for channel in Channel):
+            raise StoreUnavailable("the store is down")
+        return super().replace(collection, stored, record)
+
+
+def _lines(scene: Callable[[World], None], **parts: Any) -> list[Mapping[str, Any]]:
+    lines = Lines()
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(lines)
+    root.setLevel(logging.INFO)
+    world, close = make_world(**parts)
+    try:
+        scene(world)
+    finally:
+        close()
+        root.removeHandler(lines)
+        root.setLevel(level)
+    return lines.kept
+
+
+@pytest.fixture(scope="module")
+def written() -> list[Mapping[str, Any]]:
+    """Every line of every scene."""
+    found = [line for scene in SCENES for line in _lines(scene)]
+
+    def lost(world: World) -> None:
+        world.add(a_pair())
+        with suppress(StoreUnavailable):
+            world.queue.publish([])
+            world.tick()
+
+    found += _lines(lost, store=LosesOutcomes)
+    return found
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_each_metric_finds_lines_that_have_its_labels_and_its_value(
+    name: str, written: list[Mapping[str, Any]]
+) -> None:
+    metric = METRICS[name]
+
+    found = [line for line in written if matches(metric["filter"], line)]
+
+    assert found, f"no line is counted by {metric['filter']}"
+    assert len(found) < len(written)
+    for line in found:
+        assert all(isinstance(field(line, path), str) for path in metric["labels"].values()), line
+        assert isinstance(field(line, metric["value"]), float) if "value" in metric else True
+
+
+def test_every_event_in_a_filter_is_found_by_itself(written: list[Mapping[str, Any]]) -> None:
+    logged = {line.get("event") for line in written}
+    named = {name for metric in METRICS.values() for name in re.findall(r'"(\w+)"', metric["filter"])}
+
+    assert named - logged <= {"tick_superseded", "tick_time_up"}
+
+
+def test_there_are_the_queries_an_operator_needs() -> None:
+    assert len(QUERIES) == 5
+
+
+@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
+def test_each_saved_query_finds_what_its_title_says(title: str, query: str, written: list[Mapping[str, Any]]) -> None:
+    sent = next(line for line in written if line.get("event") == "message_sent")
+    query = query.replace("RUN_ID", sent["run_id"]).replace("PAIR_ID", sent["pair_id"])
+
+    found = [line for line in written if matches(query, line)]
+
+    assert found, title
+    assert len(found) < len(written)
+    assert all(part in query for part in ('resource.type="cloud_run_revision"', "broadcast-manager-"))
+
+
+def test_one_run_is_seen_from_its_claim_to_its_last_message(written: list[Mapping[str, Any]]) -> None:
+    sent = next(line for line in written if line.get("event") == "message_sent")
+
+    events = [line.get("event") for line in written if line.get("run_id") == sent["run_id"]]
+
+    assert events[0] == "broadcast_claimed"
+    assert events.count("message_sent") == 2
