@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint build bundles rehearse bench help clean
+.PHONY: run test quick lint build bundles hashes rehearse bench help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ build: $(VENV)/.ready-to-test  ## build/<function>/ for each function, ready to 
 
 bundles: $(VENV)/.ready-to-test  ## The same without the wheels
 	@$(BIN)/python -m infra.bundles --no-wheels
+
+hashes: $(VENV)/.ready-to-test  ## After a change of requirements.txt: what the packages must hash to
+	@$(BIN)/python -m infra.bundles.hashes
 
 rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
 	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)

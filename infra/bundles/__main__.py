@@ -2,7 +2,7 @@
 
 build/<function>/main.py            the function's entry point with its engine on Google Cloud
 build/<function>/functions, shared  what it needs of ours, and nothing else
-build/<function>/requirements.txt   what it needs of others, pinned, and nothing else
+build/<function>/requirements.txt   what it needs of others, pinned with hashes, and nothing else
 build/<function>/.python-version    the Python its bytecode is for
 build/<function>.zip                the same folder as Cloud Run takes it
 build/wheels/                       all those packages, for installing without a network
@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from infra.bundles.closure import NotVendorable, modules, read_lock, requirements
+from infra.bundles.hashes import read_hashes
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = Path(__file__).parent / "entries"
@@ -36,9 +37,16 @@ def build(function: str, target: Path) -> None:
     for source, path in ((entry, Path("main.py")), *((ROOT / path, path) for path in ours)):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / path)
-    (target / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (target / "requirements.txt").write_text("".join(map(_with_hashes, lines)), encoding="utf-8")
     (target / ".python-version").write_text("{}.{}\n".format(*sys.version_info), encoding="utf-8")
     _compile(target)
+
+
+def _with_hashes(line: str) -> str:
+    hashes = read_hashes().get(line)
+    if not hashes:
+        raise NotVendorable(f"infra/bundles/hashes.json has no hash for {line}; run `make hashes`.")
+    return " \\\n".join([line, *(f"    --hash=sha256:{one}" for one in hashes)]) + "\n"
 
 
 def pack(folder: Path) -> Path:
@@ -77,7 +85,7 @@ def main(into: Path, wheels: bool) -> None:
             raise click.ClickException(str(error)) from None
         pack(into / function)
         ours = sum(1 for _ in (into / function).rglob("*.py"))
-        packages = len((into / function / "requirements.txt").read_text(encoding="utf-8").splitlines())
+        packages = len(read_lock(into / function / "requirements.txt"))
         click.echo(f"{into / function}: {ours} files of ours, {packages} packages")
     if wheels:
         click.echo(f"Fetching wheels into {into / 'wheels'} …")

@@ -64,7 +64,7 @@ def requirements(files: Iterable[Path], locked: Mapping[str, str]) -> list[str]:
 def read_lock(path: Path) -> Mapping[str, str]:
     """Each package's version in a requirements file."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    pairs = (line.removesuffix(" \\").split("==") for line in lines if line and not line.startswith(("#", " ")))
     return {canonicalize_name(name): version for name, version in pairs}
 
 

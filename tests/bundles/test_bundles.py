@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -13,6 +14,7 @@ import pytest
 
 from infra.bundles.__main__ import FUNCTIONS, ROOT, build, fetch_wheels, pack
 from infra.bundles.closure import NotVendorable, modules, read_lock, requirements
+from infra.bundles.hashes import read_hashes
 from infra.rehearsal.processes import FunctionProcess
 
 WHEELS = ROOT / "build" / "wheels"
@@ -71,6 +73,23 @@ def test_built_twice_a_bundle_has_the_same_bytes(function: str, tmp_path: Path) 
     assert pack(tmp_path / "one").read_bytes() == pack(tmp_path / "two").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == one
+
+
+def test_every_pinned_package_has_hashes_and_nothing_else_has() -> None:
+    lock = read_lock(ROOT / "requirements.txt")
+
+    assert set(read_hashes()) == {f"{name}=={version}" for name, version in lock.items()}
+    assert all(re.fullmatch(r"[0-9a-f]{64}", one) for hashes in read_hashes().values() for one in hashes)
+    assert all(read_hashes().values())
+
+
+def test_a_bundle_installs_nothing_whose_hash_is_not_known(tmp_path: Path) -> None:
+    build("send", tmp_path)
+
+    text = (tmp_path / "requirements.txt").read_text()
+
+    assert text.count("==") == len(read_lock(tmp_path / "requirements.txt"))
+    assert all("--hash=sha256:" in part for part in re.split(r"\n(?=\S)", text.strip()))
 
 
 def test_what_a_build_left_before_goes(tmp_path: Path) -> None:
