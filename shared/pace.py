@@ -58,6 +58,7 @@ class GateReason(StrEnum):
     """What holds everything back."""
 
     THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
     BOT_UNUSABLE = "bot unusable"
 
 
@@ -71,6 +72,13 @@ class Gate(Record, frozen=True, kw_only=True):
     detail: str
     probing: bool = False
     """A probe is on its way; until it is answered, or lost, nobody else may try."""
+
+
+class PausedAll(Record, frozen=True, kw_only=True):
+    """The operator holds everything back; only the operator lifts it, no probe is sent, and no pair is touched."""
+
+    since: Moment
+    reason: str
 
 
 class TickInCharge(Record, frozen=True, kw_only=True):
@@ -90,6 +98,7 @@ class Pace(Record, frozen=True, kw_only=True):
     next_slot: Moment | None = None
     tick: TickInCharge | None = None
     gate: Gate | None = None
+    paused_all: PausedAll | None = None
 
 
 def reserve(pace: Pace, *, count: int, now: datetime, tempo: Tempo) -> Decision[Pace, tuple[datetime, ...]]:
@@ -126,7 +135,7 @@ def take_charge(pace: Pace, tick: TickInCharge) -> Decision[Pace, bool]:
 
 def release_probe(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
     """True if the gate's block is over and this caller may send the probe; nobody else may until it is answered or lost."""
-    if pace.gate is None or now < pace.gate.blocked_until:
+    if pace.paused_all is not None or pace.gate is None or now < pace.gate.blocked_until:
         return unchanged(False)
     return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now + PROBE_FOR, probing=True)), True)
 
@@ -139,7 +148,8 @@ def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, deta
     wait = timedelta(seconds=retry_after)
     until = now + (wait if probe else min(wait, LONGEST_HOLD))
     gate = pace.gate
-    if gate is not None and gate.reason is not GateReason.THROTTLED:
+    reached_again = gate is not None and gate.reason is GateReason.UNREACHABLE and probe
+    if gate is not None and gate.reason is not GateReason.THROTTLED and not reached_again:
         return unchanged(None)
     answered = gate is not None and gate.probing and probe
     if gate is not None and not answered and (gate.probing or gate.blocked_until >= until):
@@ -157,27 +167,57 @@ def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, deta
 def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
     """Telegram does not accept the bot itself. Each probe refused doubles the block, up to 15 minutes."""
     gate = pace.gate
-    same = gate is not None and gate.reason is GateReason.BOT_UNUSABLE
-    if same and not probe:
+    if gate is not None and gate.reason is GateReason.BOT_UNUSABLE and not probe:
         return unchanged(None)
-    block = FIRST_BLOCK
-    since = now
-    if gate is not None and same:
-        block = min(timedelta(seconds=gate.block_seconds) * 2, LONGEST_BLOCK)
-        since = gate.since
+    return _closed(pace, GateReason.BOT_UNUSABLE, now=now, detail=detail)
+
+
+def unreachable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
+    """Calls do not reach Telegram. Each probe that does not either doubles the block, up to 15 minutes.
+
+    Only a probe says so of a gate that is closed already: what else is under way left before the gate was closed.
+    """
+    if pace.gate is not None and not probe:
+        return unchanged(None)
+    return _closed(pace, GateReason.UNREACHABLE, now=now, detail=detail)
+
+
+def _closed(pace: Pace, reason: GateReason, *, now: datetime, detail: str) -> Decision[Pace, None]:
+    """Closed for this reason; for twice as long as before if it was closed for the same one."""
+    gate = pace.gate
+    block, since = FIRST_BLOCK, now
+    if gate is not None and gate.reason is reason:
+        block, since = min(timedelta(seconds=gate.block_seconds) * 2, LONGEST_BLOCK), gate.since
     closed = Gate(
-        reason=GateReason.BOT_UNUSABLE,
-        since=since,
-        blocked_until=now + block,
-        block_seconds=block.total_seconds(),
-        detail=detail,
+        reason=reason, since=since, blocked_until=now + block, block_seconds=block.total_seconds(), detail=detail
     )
     return Decision(replace(pace, gate=closed), None)
 
 
+def probe_void(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
+    """The probe ended without a call, so it says nothing: another may go at once. True if one was waited for."""
+    if pace.gate is None or not pace.gate.probing:
+        return unchanged(False)
+    return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now, probing=False)), True)
+
+
+def pause_all(pace: Pace, *, now: datetime, reason: str) -> Decision[Pace, bool]:
+    """Hold everything back until resume_all. False if it was held already; the first reason stays."""
+    if pace.paused_all is not None:
+        return unchanged(False)
+    return Decision(replace(pace, paused_all=PausedAll(since=now, reason=reason)), True)
+
+
+def resume_all(pace: Pace) -> Decision[Pace, bool]:
+    """Let go of what pause_all held. False if nothing was held."""
+    if pace.paused_all is None:
+        return unchanged(False)
+    return Decision(replace(pace, paused_all=None), True)
+
+
 def probe_refused(pace: Pace) -> Decision[Pace, bool]:
-    """Telegram refused the probe for its chat's sake: it answers the bot, so it throttles no more. True if this opened the gate."""
-    if pace.gate is None or pace.gate.reason is not GateReason.THROTTLED:
+    """Telegram refused the probe for its chat's sake: it is reached and throttles no more. True if this opened the gate."""
+    if pace.gate is None or pace.gate.reason is GateReason.BOT_UNUSABLE:
         return unchanged(False)
     return Decision(replace(pace, gate=None), True)
 

@@ -6,9 +6,10 @@ from shared.engine import Engine
 from shared.events import BroadcastEvent, MessageEvent
 from shared.logs import fields
 from shared.messages import CannotRender, render
+from shared.pace import probe_void
 from shared.pair import Channel, DeliveryState
 from shared.runs import refuse
-from shared.store import PAIRS, update
+from shared.store import PAIRS, update, update_pace
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ def fan_out(engine: Engine, event: BroadcastEvent) -> None:
             reason,
             extra=fields(event="broadcast_unrenderable", pair_id=event.pair_id, run_id=event.run_id),
         )
+        if event.probe:
+            update_pace(engine.store, lambda p, now: probe_void(p, now=now))
         return
     engine.bus.publish(
         [_message(event, channel) for channel in event.slots if run.delivery(channel).state is DeliveryState.QUEUED]

@@ -6,14 +6,16 @@ from functions.send.outcomes import about
 from shared import telegram
 from shared.engine import Engine
 from shared.events import MessageEvent
-from shared.pace import bot_unusable, probe_refused, probe_sent, throttle
+from shared.pace import bot_unusable, probe_refused, probe_sent, throttle, unreachable
 from shared.store import update_pace
 
 log = logging.getLogger(__name__)
 
 
-def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome) -> None:
+def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome, *, one_of_many: bool = False) -> None:
     """Write into the pace document what this outcome of a send or a removal says of Telegram as a whole.
+
+    A call that did not reach Telegram says something only as a probe, or as one of many in a row.
 
     Raises StoreUnavailable.
     """
@@ -26,6 +28,8 @@ def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome) -> None
             )
         case telegram.BotUnusable(error):
             update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
+        case telegram.NotDelivered(why) if event.probe or one_of_many:
+            update_pace(engine.store, lambda p, now: unreachable(p, now=now, probe=event.probe, detail=why))
         case telegram.Sent() | telegram.Done() if event.probe:
             opened = update_pace(engine.store, lambda p, _: probe_sent(p))
         case telegram.Refused() | telegram.Migrated() if event.probe:

@@ -28,13 +28,15 @@ from shared.deliveries import (
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
-from shared.pace import LONGEST_HOLD, reserve
+from shared.pace import LONGEST_HOLD, probe_void, reserve
 from shared.pair import Delivery, DeliveryState, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
 
 LONGEST_WAIT = timedelta(seconds=60)
 """A slot further away is not waited for: the message is put off, and a tick publishes it again."""
+UNREACHED_IN_A_ROW = 5
+"""So many calls running that did not reach Telegram are no longer one connection's bad luck."""
 SETTLE_AGAIN_FIRST = 0.1
 SETTLE_AGAIN_LONGEST = 5.0
 
@@ -52,6 +54,7 @@ class Sender:
         self._engine = engine
         self._held_until: datetime | None = None
         self._reserving = Lock()
+        self._unreached = 0
 
     def send(self, event: MessageEvent) -> None:
         """Send the message of this event, or find that nothing is left to do. Raises StoreUnavailable, Stopping."""
@@ -121,7 +124,13 @@ class Sender:
             ),
         )
         log.info("The message is put off: %s.", why, extra=about(event, until=until))
+        self._let_another_probe(event)
         raise _GivenUp
+
+    def _let_another_probe(self, event: MessageEvent) -> None:
+        """No call was made: what it should have found out, another message must."""
+        if event.probe:
+            update_pace(self._engine.store, lambda p, now: probe_void(p, now=now))
 
     def _start(self, event: MessageEvent, attempt_id: str) -> tuple[Stored[Pair], Message]:
         """Write that the call begins, and render the message from the very record that was written: an edit always wins."""
@@ -154,6 +163,7 @@ class Sender:
             lambda pair, now: refuse(pair, run_id=event.run_id, error=reason, now=now),
         )
         log.warning("The message cannot be made: %s", reason, extra=about(event, event="broadcast_unrenderable"))
+        self._let_another_probe(event)
 
     def _call(
         self, event: MessageEvent, started: Stored[Pair], message: Message, attempt_id: str, slot: datetime
@@ -197,10 +207,15 @@ class Sender:
         match outcome:
             case telegram.Throttled(retry_after) | telegram.Unconfirmed(_, float(retry_after)):
                 self._hold(retry_after)
-        gate.tell(engine, event, outcome)
+        gate.tell(engine, event, outcome, one_of_many=self._unreached_often(outcome))
         if isinstance(outcome, telegram.Sent):
             delete_replaced(engine, settled_pair, event.channel, about(event))
         return result
+
+    def _unreached_often(self, outcome: telegram.Outcome) -> bool:
+        """Whether this call and those of the process before it did not reach Telegram; between threads it is a rough count."""
+        self._unreached = self._unreached + 1 if isinstance(outcome, telegram.NotDelivered) else 0
+        return self._unreached >= UNREACHED_IN_A_ROW
 
     def _hold(self, seconds: float) -> None:
         """Keep this process's other messages back at once, without asking the pace document before each of them."""

@@ -53,6 +53,13 @@ def run(engine: Engine, publication: Publication) -> None:
             in_charge = update_pace(engine.store, lambda p, _: take_charge(p, me))
             if not in_charge:
                 continue
+        if pace.record.paused_all is not None:
+            log.info(
+                "Pairs are due and the operator has paused everything: %s.",
+                pace.record.paused_all.reason,
+                extra=fields(event="gate_closed", reason="pause-all", detail=pace.record.paused_all.reason),
+            )
+            return
         gate = pace.record.gate
         if gate is not None and pace.read_at < gate.blocked_until:
             log.info(

@@ -12,7 +12,7 @@ from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.history import runs_of
 from shared.logs import fields
-from shared.pace import CHAT_GAP, release_probe, reserve_pairs
+from shared.pace import CHAT_GAP, probe_void, release_probe, reserve_pairs
 from shared.pair import Channel, Pair
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
 
@@ -62,6 +62,7 @@ class Handler:
             seen=stored,
         )
         if not isinstance(result, owner.Accepted):
+            self._let_another_probe(probe)
             raise _refused(pair_id, result)
         eta = self._publish(pair, result, probe=probe)
         log.info(
@@ -136,7 +137,10 @@ class Handler:
 
     def _pass_the_gate(self) -> bool:
         """Whether the broadcast goes as the probe of a gate whose block is over; nothing scheduled may be due for hours."""
-        gate = read_pace(self._engine.store).record.gate
+        pace = read_pace(self._engine.store).record
+        if pace.paused_all is not None:
+            raise Refusal(503, CLOSED.format(why="paused by the operator"))
+        gate = pace.gate
         if gate is None:
             return False
         if not update_pace(self._engine.store, lambda p, now: release_probe(p, now=now)):
@@ -163,12 +167,16 @@ class Handler:
                 event = BroadcastEvent(pair_id=pair.id, run_id=accepted.run_id, slots=slots, probe=probe)
                 self._engine.bus.publish([event])
         except (BusUnavailable, StoreUnavailable) as error:
-            self._take_back(pair.id, accepted.run_id, error)
+            self._take_back(pair.id, accepted.run_id, error, probe=probe)
             return 0
         last = max(slots.values(), default=self._now())
         return max(0, ceil((last - self._now()).total_seconds()))
 
-    def _take_back(self, pair_id: str, run_id: str, error: Exception) -> None:
+    def _let_another_probe(self, probe: bool) -> None:
+        if probe:
+            update_pace(self._engine.store, lambda p, now: probe_void(p, now=now))
+
+    def _take_back(self, pair_id: str, run_id: str, error: Exception, *, probe: bool) -> None:
         """Restore what was before. If that write loses, the broadcast is under way after all, and the answer is yes."""
         try:
             _, undone = update(
@@ -182,6 +190,7 @@ class Handler:
                 error,
                 extra=fields(event="trigger_undone", pair_id=pair_id, run_id=run_id),
             )
+            self._let_another_probe(probe)
             raise Refusal(503, "The broadcast could not be handed on; nothing was used up. Try again shortly.")
 
     def _status_of(self, pair: Pair) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from infra.migration.commands import export_command, migrate_command, verify_com
 from infra.migration.shadow_command import shadow_command
 from infra.operator.dead_letters_commands import dead_letters
 from infra.operator.engine_commands import status_command, tick_command
+from infra.operator.gate_commands import pause_all_command, resume_all_command
 from infra.operator.history_command import history_command
 from infra.operator.pairs_commands import pairs
+from infra.operator.settle_command import settle_command
 from infra.operator.token_command import token_command
 
 
@@ -34,6 +36,9 @@ def main() -> None:
 main.add_command(pairs)
 main.add_command(status_command)
 main.add_command(tick_command)
+main.add_command(pause_all_command)
+main.add_command(resume_all_command)
+main.add_command(settle_command)
 main.add_command(history_command)
 main.add_command(token_command)
 main.add_command(dead_letters)

@@ -99,6 +99,7 @@ def document(seen: Overview, pace: Pace | None, *, records: str, service_running
         "unconfirmed": seen.unconfirmed,
         "errors": seen.errors,
         "gate": None if pace is None else pace.gate,
+        "paused_all": None if pace is None else pace.paused_all,
         "pace": None if pace is None else {"next_slot": pace.next_slot, "tick": pace.tick},
     }
 
@@ -157,6 +158,9 @@ def _states(seen: Overview) -> str:
 
 
 def _gate(pace: Pace | None, now: datetime) -> str:
+    if pace is not None and pace.paused_all is not None:
+        held = pace.paused_all
+        return f"everything paused for {duration(now - held.since)}: {held.reason}; broadcastctl resume-all goes on"
     gate = None if pace is None else pace.gate
     if gate is None:
         return "open"

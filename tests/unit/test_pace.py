@@ -22,14 +22,19 @@ from shared.pace import (
     Tempo,
     TickInCharge,
     bot_unusable,
+    pause_all,
     probe_refused,
     probe_sent,
+    probe_void,
     release_probe,
     reserve,
     reserve_pairs,
+    resume_all,
     take_charge,
     throttle,
+    unreachable,
 )
+from shared.pair import replace
 from tests.clocks import NOON
 from tests.runs import at
 
@@ -403,3 +408,103 @@ def test_an_open_gate_is_not_opened_again() -> None:
     decision = probe_sent(Pace())
 
     assert (decision.result, decision.record) == (False, None)
+
+
+# --- unreachable ------------------------------------------------------------------------------------------------------
+
+
+def lost_connection(pace: Pace, now: datetime, *, probe: bool = False) -> Pace:
+    return unreachable(pace, now=now, probe=probe, detail="refused").record or pace
+
+
+def test_calls_that_reach_nobody_close_the_gate_for_half_a_minute() -> None:
+    gate = lost_connection(Pace(), NOON).gate
+
+    assert gate is not None
+    assert (gate.reason, gate.blocked_until) == (GateReason.UNREACHABLE, NOON + FIRST_BLOCK)
+
+
+def test_other_calls_that_reach_nobody_change_nothing_of_a_closed_gate() -> None:
+    closed = lost_connection(Pace(), NOON)
+
+    assert lost_connection(closed, at(seconds=20)) is closed
+
+
+def test_each_probe_that_reaches_nobody_doubles_the_block_up_to_a_quarter_of_an_hour() -> None:
+    pace, now, blocks = lost_connection(Pace(), NOON), NOON, []
+    for _ in range(7):
+        assert pace.gate is not None
+        now = pace.gate.blocked_until
+        pace = release_probe(pace, now=now).record or pace
+        pace = lost_connection(pace, now, probe=True)
+        assert pace.gate is not None
+        blocks.append(pace.gate.blocked_until - now)
+
+    assert blocks == [FIRST_BLOCK * 2, FIRST_BLOCK * 4, FIRST_BLOCK * 8, FIRST_BLOCK * 16, *[LONGEST_BLOCK] * 3]
+
+
+def test_a_probe_that_telegram_throttles_shows_that_it_is_reached() -> None:
+    probing = release_probe(lost_connection(Pace(), NOON), now=at(seconds=30)).record
+    assert probing is not None
+
+    throttled = throttle(probing, now=at(seconds=31), retry_after=7, probe=True, detail="429").record
+
+    assert throttled is not None
+    assert throttled.gate is not None
+    assert (throttled.gate.reason, throttled.gate.blocked_until) == (GateReason.THROTTLED, at(seconds=38))
+
+
+def test_a_probe_that_its_chat_refuses_opens_an_unreachable_gate() -> None:
+    assert probe_refused(lost_connection(Pace(), NOON)).result
+
+
+# --- a probe without a call -------------------------------------------------------------------------------------------
+
+
+def test_a_probe_that_made_no_call_lets_another_go_at_once() -> None:
+    probing = release_probe(lost_connection(Pace(), NOON), now=at(seconds=30)).record
+    assert probing is not None
+
+    voided = probe_void(probing, now=at(seconds=31))
+
+    assert voided.result
+    assert voided.record is not None
+    assert release_probe(voided.record, now=at(seconds=31)).result
+
+
+def test_where_no_probe_is_waited_for_nothing_is_void() -> None:
+    closed = lost_connection(Pace(), NOON)
+
+    assert not probe_void(closed, now=NOON).result
+    assert not probe_void(Pace(), now=NOON).result
+
+
+# --- everything paused ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_operator_paused_no_probe_tries() -> None:
+    closed = lost_connection(Pace(), NOON)
+    held = pause_all(closed, now=NOON, reason="tests").record
+    assert held is not None
+
+    assert not release_probe(held, now=at(hours=1)).result
+    resumed = resume_all(held).record
+    assert resumed == closed
+    assert release_probe(resumed, now=at(hours=1)).result
+
+
+def test_a_pause_keeps_its_first_reason_and_is_lifted_once() -> None:
+    held = pause_all(Pace(), now=NOON, reason="first").record
+    assert held is not None
+
+    assert not pause_all(held, now=at(hours=1), reason="second").result
+    assert resume_all(held).result
+    assert not resume_all(Pace()).result
+
+
+def test_a_pause_leaves_gate_slots_and_tick_as_they_are() -> None:
+    before = replace(lost_connection(Pace(), NOON), next_slot=NOON)
+    held = pause_all(before, now=NOON, reason="tests").record
+    assert held is not None
+
+    assert replace(held, paused_all=None) == before
