@@ -14,6 +14,7 @@ from shared.pair_fields import from_json, pair_fields
 from shared.store import PAIRS, AlreadyExists, StoreUnavailable, update
 
 NOT_FOUND = "Channel not found."
+TOGETHER = "One of these channels was registered by another request at the same moment. Try again."
 MOST_RACES = 3
 """Two requests that create one pair at the same moment: the second finds the first one's."""
 
@@ -95,9 +96,19 @@ class Channels:
                         store.create(PAIRS, pair.id, pair)
                     except AlreadyExists:
                         continue
+                    self._yield_to_others(pair)
                     log.info("Registered by its owner.", extra=fields(event="pair_registered", pair_id=pair.id))
                     return pair, True
         raise StoreUnavailable("the pair is being registered by another request")
+
+    def _yield_to_others(self, pair: Pair) -> None:
+        """Ids exclude only pairs with the same open channel. Of two that share their closed one and are registered at the same
+        moment, each looks again after it was written, so at least one sees the other and ends itself; both may."""
+        channels = (pair.open_channel_id, pair.closed_channel_id)
+        others = {p.id for channel in channels for p in self._using(channel) if p.ended_at is None} - {pair.id}
+        if others:
+            update(self._engine.store, PAIRS, pair.id, lambda p, now: owner.end(p, now=now, take_down=False))
+            raise Refusal(409, TOGETHER)
 
     def _using(self, channel: int) -> list[Pair]:
         return [stored.record for stored in self._engine.store.pairs_of_channel(channel)]

@@ -1,9 +1,6 @@
 """`broadcastctl migrate`, `verify` and `export`."""
 
-import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +13,10 @@ from infra.migration.postgres import SourceError
 from infra.operator.csv_table import FileError
 from infra.operator.options import Hours, as_json_option
 from infra.operator.progress import bar
+from infra.operator.rights_check import lacking
 from infra.operator.text import as_json as json_text
 from infra.operator.text import counted, plain
-from infra.operator.workspace_access import Failed, Unusable, Workspace, opened
-from shared import rights
-from shared.settings import BOT_TOKEN, TELEGRAM_API_URL, TELEGRAM_RATE
+from infra.operator.workspace_access import Unusable, Workspace, opened
 
 SHOWN = 20
 """Notes of one fate that are printed; the report has all of them."""
@@ -114,7 +110,8 @@ def verify_command(context: click.Context, source: str | None, with_rights: bool
             fated = _read(source, workspace, now)
             problems += verify.against_source(fated.rows, pairs)
         if with_rights:
-            problems += _without_rights(workspace, [p for p in pairs if p.is_active])
+            found = lacking(workspace.settings, [p for p in pairs if p.is_active])
+            problems += [verify.Problem("rights", channel, sentence) for channel, sentence in found]
     if as_json:
         click.echo(json_text({"pairs": len(pairs), "problems": problems, "kinds": verify.summary(problems)}))
     else:
@@ -166,31 +163,6 @@ def _read(source: str, workspace: Workspace, now: datetime) -> Fated:
         return decide(tables, now=now, interval=workspace.policy.interval)
     except (SourceError, FileError) as error:
         raise Unusable(str(error)) from None
-
-
-def _without_rights(workspace: Workspace, pairs: list[Any]) -> list[verify.Problem]:
-    from shared.telegram_http import TelegramHttp  # late: nothing else here needs the HTTP client
-
-    settings = workspace.settings
-    token = settings.get(BOT_TOKEN)
-    if not token:
-        raise Failed("BOT_TOKEN is not set; without it Telegram cannot be asked what the bot may do")
-    found: list[verify.Problem] = []
-    with (
-        closing(TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: token)) as telegram,
-        bar("Asking Telegram") as progress,
-    ):
-        wait = _paced(settings.get(TELEGRAM_RATE))
-        for number, pair in enumerate(pairs, start=1):
-            for finding in rights.look(telegram, pair, before_each=wait):
-                found.append(verify.Problem("rights", pair.open_channel_id, finding.sentence))
-            progress(number, len(pairs))
-    return found
-
-
-def _paced(rate: float, sleep: Callable[[float], None] = time.sleep) -> Callable[[], None]:
-    """Waits before each look, which is two calls, so that both together stay at half the rate."""
-    return lambda: sleep(4.0 / rate)
 
 
 def _document(

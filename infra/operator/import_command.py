@@ -7,11 +7,15 @@ import click
 
 from infra.operator.csv_table import Defect, FileError
 from infra.operator.import_pairs import Summary, import_pairs
+from infra.operator.new_pair import id_of
 from infra.operator.options import Hours, as_json_option
 from infra.operator.pairs_csv import File, Parsed, parse
 from infra.operator.progress import bar
+from infra.operator.rights_check import lacking
 from infra.operator.text import as_json, counted, plain
 from infra.operator.workspace_access import Unusable, opened
+from shared.pair import Pair
+from shared.store import PAIRS, Store
 
 file_type = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
@@ -22,10 +26,18 @@ file_type = click.Path(exists=True, dir_okay=False, allow_dash=True)
 @click.option(
     "--spread", type=Hours(), metavar="HOURS", help="Spread the first broadcasts of new, due pairs over this time."
 )
+@click.option(
+    "--check", is_flag=True, help="Then ask Telegram what the bot may do in each channel of the file, with BOT_TOKEN."
+)
 @as_json_option
 @click.pass_context
 def import_command(
-    context: click.Context, files: tuple[str, ...], state: str | None, spread: float | None, as_json: bool
+    context: click.Context,
+    files: tuple[str, ...],
+    state: str | None,
+    spread: float | None,
+    check: bool,
+    as_json: bool,
 ) -> None:
     """Import pairs from CSV, as psql's \\copy … CSV HEADER writes it.
 
@@ -59,15 +71,26 @@ def import_command(
                 progress=progress,
             )
         where = workspace.describe
+        missing = lacking(workspace.settings, _imported(workspace.store, parsed)) if check else []
     defects = (*parsed.defects, *summary.rejected)
     rejected = len({(defect.file, defect.line) for defect in defects})
     if as_json:
-        click.echo(_document(summary, defects, rejected, where))
+        click.echo(_document(summary, defects, rejected, where, missing if check else None))
     else:
         for defect in defects:
             click.echo(plain(str(defect)), err=True)
         click.echo(_sentence(parsed, summary, rejected, where, spread))
-    context.exit(1 if rejected else 0)
+        for channel, sentence in missing:
+            click.echo(plain(f"{channel}: {sentence}"))
+        if check and not missing:
+            click.echo("The bot may do what it needs in every channel.")
+    context.exit(1 if rejected or missing else 0)
+
+
+def _imported(store: Store, parsed: Parsed) -> list[Pair]:
+    """The active pairs of the file as they are stored now."""
+    stored = (store.get(PAIRS, id_of(row)) for row in parsed.rows)
+    return [one.record for one in stored if one is not None and one.record.is_active]
 
 
 def _read(name: str) -> File:
@@ -79,7 +102,10 @@ def _read(name: str) -> File:
         raise FileError(f"{name} cannot be read: {error.strerror}") from None
 
 
-def _document(summary: Summary, defects: tuple[Defect, ...], rejected: int, where: str) -> str:
+def _document(
+    summary: Summary, defects: tuple[Defect, ...], rejected: int, where: str, missing: list[tuple[int, str]] | None
+) -> str:
+    rights = {} if missing is None else {"rights": [{"channel": c, "sentence": s} for c, s in missing]}
     return as_json(
         {
             "new": summary.new,
@@ -89,6 +115,7 @@ def _document(summary: Summary, defects: tuple[Defect, ...], rejected: int, wher
             "due_now": summary.due_now,
             "records": where,
             "defects": defects,
+            **rights,
         }
     )
 

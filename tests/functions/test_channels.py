@@ -313,3 +313,42 @@ def test_both_channels_are_looked_at_with_two_calls_each(channels: World) -> Non
 
     methods = [(call.method, call.chat_id) for call in channels.simulator.calls()]
     assert methods == [(method, chat) for chat in (OPEN, CLOSED) for method in ("getchat", "getchatmember")]
+
+
+def test_of_two_that_share_their_closed_channel_at_the_same_moment_not_both_stay(
+    channels: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = a_pair(7, closed_channel_id=CLOSED, closed_chat_id=CLOSED)
+    create = channels.store.create
+
+    def another_first(collection: Any, id: str, record: Any) -> None:
+        monkeypatch.setattr(channels.store, "create", create)
+        create(PAIRS, other.id, other)
+        create(collection, id, record)
+
+    monkeypatch.setattr(channels.store, "create", another_first)
+
+    answer = put(channels)
+
+    assert answer.status_code == 409
+    assert "at the same moment" in answer.get_json()["error"]
+    current = [s.record.id for s in channels.store.all_pairs() if s.record.ended_at is None]
+    assert current == [other.id]
+
+
+def test_a_new_owner_does_not_see_what_was_sent_under_the_same_id_before(channels: World) -> None:
+    pair_id = put(channels).get_json()["broadcast_id"]
+    for _ in range(3):
+        channels.tick()
+        channels.clock.advance(86400)
+    delete(channels)
+    before = channels.api().get(f"/api/broadcast/history/{pair_id}", headers=bearer(OWNER)).get_json()
+    assert len(before["history"]) == 3
+    channels.store.remove(PAIRS, pair_id)
+    channels.clock.advance(86400)
+
+    assert put(channels, client=OUTSIDER).get_json()["broadcast_id"] == pair_id
+    channels.tick()
+
+    seen = channels.api().get(f"/api/broadcast/history/{pair_id}", headers=bearer(OUTSIDER)).get_json()
+    assert len(seen["history"]) == 1

@@ -80,6 +80,11 @@ class MemoryStore:
         with self._lock:
             self._records[collection.name, id] = (1, raw)
 
+    def remove(self, collection: Collection[Any], id: str) -> None:
+        """What TTL does with a record past its time."""
+        with self._lock:
+            del self._records[collection.name, id]
+
     def _all(self, collection: Collection[R]) -> list[Stored[R]]:
         with self._lock:
             self.queries += 1

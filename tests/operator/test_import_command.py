@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from infra.telegram_simulator.server import SimulatorServer
+from infra.telegram_simulator.simulator import Simulator
+from shared.settings import Settings
 from shared.store import StoreUnavailable
+from tests.clocks import ManualClock
 from tests.operator.conftest import Operator
 from tests.operator.csvs import DATA, DEFECTS_CSV, PAIRS_CSV, STATES_CSV, numbered, pairs_csv, states_csv
 
@@ -185,3 +189,29 @@ class _Stand:
     def __init__(self, terminal: Any) -> None:
         self.stderr = terminal
         self.stdin = sys.stdin
+
+
+def test_with_check_what_the_bot_lacks_is_said_after_the_import(operator: Operator) -> None:
+    path = operator.file("p.csv", pairs_csv(numbered(1), numbered(2)))
+    token = "123456789:AAE-known-token-of-the-tests-0123456789"
+    simulator = Simulator(ManualClock(), token=token, accept_unknown_channels=True)
+    with SimulatorServer(simulator) as server:
+        operator.run("pairs", "import", path)
+        first = next(operator.workspace.store.all_pairs()).record
+        simulator.add_channel(first.closed_chat_id, "Closed", can_post=False)
+        environ = {"BOT_TOKEN": token, "TELEGRAM_API_URL": server.url, "TELEGRAM_RATE": "1000"}
+        operator.workspace.settings = Settings(environ)
+
+        said = operator.run("pairs", "import", path, "--check", status=1).stdout
+        document = operator.json("pairs", "import", path, "--check", status=1)
+
+    assert f"{first.open_channel_id}: " in said
+    assert "give it the right to post" in said
+    assert [finding["channel"] for finding in document["rights"]] == [first.open_channel_id]
+
+
+def test_without_a_token_nothing_can_be_checked_and_the_import_is_done(operator: Operator) -> None:
+    path = operator.file("p.csv", pairs_csv(numbered(1)))
+
+    assert "BOT_TOKEN is not set" in operator.run("pairs", "import", path, "--check", status=1).stderr
+    assert len(list(operator.workspace.store.all_pairs())) == 1
