@@ -20,6 +20,7 @@ from werkzeug.routing import Map, Rule
 
 from functions.trigger.channels import Channels
 from functions.trigger.handler import Handler, Refusal
+from functions.trigger.openapi import DOCUMENT
 from shared.access import NotSignedIn, Verifier
 from shared.bus import BusUnavailable
 from shared.engine import Engine
@@ -50,6 +51,7 @@ ROUTES = Map(
         Rule("/api/channels/<open_channel_id>", endpoint="put_channel", methods=["PUT"]),
         Rule("/api/channels/<open_channel_id>", endpoint="delete_channel", methods=["DELETE"]),
         Rule("/health", endpoint="health", methods=["GET"]),
+        Rule("/openapi.json", endpoint="openapi", methods=["GET"]),
     ],
     strict_slashes=False,
 )
@@ -90,6 +92,8 @@ class Api:
             endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
             if endpoint == "health":
                 return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
+            if endpoint == "openapi":
+                return _json(200, dict(DOCUMENT))
             client_id = self._verifier().client_of(dict(request.headers))
             routes: dict[str, Callable[..., _Answer]] = {
                 "trigger": self._trigger,

@@ -120,8 +120,8 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
 
 def _server(settings: Settings, service: Service, line: Line) -> BaseWSGIServer | MultiSocketServer:
     host, port = settings.get(HOST), settings.get(PORT)
-    places = {"API: is it well?": "/health"}
-    prefixes = {"/api": service.trigger, "/health": service.trigger}
+    places = {"API: is it well?": "/health", "API: what it takes and answers": "/openapi.json"}
+    prefixes = {"/api": service.trigger, "/health": service.trigger, "/openapi.json": service.trigger}
     simulator = line.simulator
     if simulator is not None:
         places = {"The simulated channels, as a reader sees them": "/telegram", **places}

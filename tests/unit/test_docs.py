@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.api_page import page
 from infra.cost import DAYS, READS, TICK_READS, WRITES, month, table
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,10 @@ def test_costs_count_what_is_above_the_free_tier() -> None:
 
 def test_the_first_thing_to_run_out_is_said_rightly() -> None:
     assert pytest.approx(3_300, rel=0.02) == 20_000 / WRITES
+
+
+def test_the_apis_page_is_made_from_its_document() -> None:
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == page(), "python -m infra.api_page > docs/api.md"
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

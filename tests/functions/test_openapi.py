@@ -1,0 +1,98 @@
+"""The OpenAPI document is what the function does: its routes, its answers, and nothing it does not say."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+from functions.trigger.openapi import DOCUMENT
+from functions.trigger.routes import ROUTES
+from tests.clocks import NOON
+from tests.functions.tokens import bearer
+from tests.functions.world import World, make_world
+from tests.pairs import OWNER, a_pair
+
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+PAIR = a_pair(next_send_time=NOON + timedelta(hours=1))
+
+
+@pytest.fixture(scope="module")
+def peopled() -> Iterator[World]:
+    """A world with a pair that was sent and one that is paused."""
+    world, close = make_world()
+    world.add(a_pair(1), a_pair(2, is_active=False, paused_at=NOON, pause_reason="a test"))
+    world.tick()
+    yield world
+    close()
+
+
+@pytest.fixture(scope="module")
+def api(peopled: World) -> Any:
+    return schemathesis.openapi.from_wsgi("/openapi.json", peopled.apps["trigger"])
+
+
+CALLS = [(path, method.upper()) for path, calls in DOCUMENT["paths"].items() for method in calls]
+
+
+@pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
+def test_whatever_is_asked_is_answered_as_documented(api: Any, path: str, method: str) -> None:
+    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=api[path][method].as_strategy())
+    def ask(case: Any) -> None:
+        case.call_and_validate(headers=bearer(OWNER), checks=CHECKS)
+
+    ask()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["no token", "nonsense"])
+@pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
+def test_without_a_token_each_call_is_refused_as_documented(
+    api: Any, path: str, method: str, headers: dict[str, str]
+) -> None:
+    @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=api[path][method].as_strategy())
+    def ask(case: Any) -> None:
+        answer = case.call_and_validate(headers=headers, checks=CHECKS)
+        assert answer.status_code == (200 if path == "/health" else 401)
+
+    ask()
+
+
+@pytest.mark.parametrize("pair", [a_pair(1), a_pair(2)], ids=["sent", "paused"])
+def test_real_pairs_are_shown_as_documented(api: Any, pair: Any) -> None:
+    id = {"id": pair.id}
+    calls = [
+        api["/api/broadcast/status/{id}"]["GET"].Case(path_parameters=id),
+        api["/api/broadcast/history/{id}"]["GET"].Case(path_parameters=id),
+        api["/api/channels"]["GET"].Case(),
+        api["/api/broadcast/trigger"]["POST"].Case(body={"broadcast_id": pair.id}, media_type="application/json"),
+        api["/api/broadcast/trigger"]["POST"].Case(body={"broadcast_id": pair.id}, media_type="application/json"),
+        api["/api/broadcast/pause"]["POST"].Case(body={"broadcast_id": pair.id}, media_type="application/json"),
+        api["/api/broadcast/resume"]["POST"].Case(body={"broadcast_id": pair.id}, media_type="application/json"),
+    ]
+    for call in calls:
+        call.call_and_validate(headers=bearer(OWNER), checks=CHECKS)
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    routes = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in ROUTES.iter_rules()
+        for method in set(rule.methods or ()) - {"HEAD", "OPTIONS"}
+    }
+
+    documented = {(path, method) for path, calls in DOCUMENT["paths"].items() for method in calls}
+
+    assert routes - {("/openapi.json", "get")} == documented
+
+
+def test_the_document_is_there_without_a_token(peopled: World) -> None:
+    answer = peopled.api().get("/openapi.json")
+
+    assert answer.status_code == 200
+    assert answer.get_json()["openapi"] == "3.1.0"
