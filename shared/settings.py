@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 REREAD_SECONDS = 60.0
+LONGEST_HOURS = 87_600
+LONGEST_TICK = 3_600
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,20 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise ValueError("it must be a number above zero")
+    return value
+
+
+def _hours(text: str) -> float:
+    value = _positive(text)
+    if value > LONGEST_HOURS:
+        raise ValueError(f"it must be at most {LONGEST_HOURS} hours, which is ten years")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = _positive(text)
+    if value > LONGEST_TICK:
+        raise ValueError(f"it must be at most {LONGEST_TICK} seconds: nothing would be looked after for longer")
     return value
 
 
@@ -82,13 +98,13 @@ JWT_SECRET_KEY_PREVIOUS = Setting("JWT_SECRET_KEY_PREVIOUS", str, "", secret=Tru
 JWT_AUDIENCE = Setting("JWT_AUDIENCE", str, "")
 JWT_ISSUER = Setting("JWT_ISSUER", str, "")
 CORS_ORIGINS = Setting("CORS_ORIGINS", _list, "")
-BROADCAST_AUTO_INTERVAL = Setting("BROADCAST_AUTO_INTERVAL", _positive, "24")
-BROADCAST_MANUAL_INTERVAL = Setting("BROADCAST_MANUAL_INTERVAL", _positive, "0.0833")
+BROADCAST_AUTO_INTERVAL = Setting("BROADCAST_AUTO_INTERVAL", _hours, "24")
+BROADCAST_MANUAL_INTERVAL = Setting("BROADCAST_MANUAL_INTERVAL", _hours, "0.0833")
 HOST = Setting("HOST", str, "127.0.0.1")
 PORT = Setting("PORT", _port, "8080")
 DATA_DIR = Setting("DATA_DIR", Path, "./data")
 PAIRS = Setting("PAIRS", str, "")
-TICK_SECONDS = Setting("TICK_SECONDS", _positive, "60")
+TICK_SECONDS = Setting("TICK_SECONDS", _seconds, "60")
 SQLITE_SYNCHRONOUS = Setting("SQLITE_SYNCHRONOUS", _one_of("NORMAL", "FULL"), "NORMAL")
 GOOGLE_CLOUD_PROJECT = Setting("GOOGLE_CLOUD_PROJECT", str, "")
 FIRESTORE_DATABASE = Setting("FIRESTORE_DATABASE", str, "(default)")

@@ -106,10 +106,10 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
     stop = Event()
     service = Service(workspace, line.telegram, lambda: line.bot_username, stop=stop)
     server = _server(settings, service, line)
-    service.start()
-    _say_where(workspace, settings, line)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        service.start()
+        _say_where(workspace, settings, line)
         server.run()
     finally:
         log.info("Stopping: calls that have begun are finished, the rest stays for the next start.")

@@ -45,7 +45,8 @@ class Dispatcher:
 
     def join(self) -> None:
         """Wait for the events at hand, once `stop` is set."""
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._pool.shutdown(wait=True)
 
     def _run(self) -> None:
@@ -67,15 +68,15 @@ class Dispatcher:
         self._free.acquire()
         while room < self._workers and self._free.acquire(blocking=False):
             room += 1
-        taken: list[Taken] = []
+        handed = 0
         try:
-            taken = self._queue.take(self._topic, room)
-            for event in taken:
+            for event in self._queue.take(self._topic, room):
                 self._pool.submit(self._deliver, event)
+                handed += 1
         finally:
-            for _ in range(room - len(taken)):
+            for _ in range(room - handed):
                 self._free.release()
-        if not taken:
+        if not handed:
             self._queue.wait(self._topic, LOOK_AGAIN_SECONDS)
 
     def _deliver(self, taken: Taken) -> None:

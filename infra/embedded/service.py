@@ -31,6 +31,8 @@ MOST_SEND_WORKERS = 512
 SEND_SECONDS = 10.0
 """Telegram holds a call back up to 8 s before it answers 429; at the full pace so many seconds' messages are inside a call."""
 HOUSEKEEPING_SECONDS = 3600.0
+FALLBACK_TICK_SECONDS = 60.0
+"""Where the setting itself cannot be read."""
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +78,9 @@ class Service:
         self._ticker.start()
 
     def join(self) -> None:
-        """Wait until the work at hand is finished, once `stop` is set."""
-        self._ticker.join()
+        """Wait until the work at hand is finished, once `stop` is set; also after a start that was cut short."""
+        if self._ticker.ident is not None:
+            self._ticker.join()
         for dispatcher in self._dispatchers:
             dispatcher.join()
 
@@ -85,7 +88,9 @@ class Service:
         """Publish a tick now and then every TICK_SECONDS; once an hour, let go of what is past its time."""
         next_housekeeping = self._clock.monotonic()
         while not self._stop.is_set():
+            seconds = FALLBACK_TICK_SECONDS
             try:
+                seconds = self._workspace.settings.get(TICK_SECONDS)
                 self._workspace.bus.publish([TickEvent()])
                 if self._clock.monotonic() >= next_housekeeping:
                     self._workspace.store.delete_expired(self._clock.now())
@@ -94,7 +99,7 @@ class Service:
                 log.exception(
                     "The tick could not be published; the next one tries again.", extra=fields(event="tick_lost")
                 )
-            self._stop.wait(self._workspace.settings.get(TICK_SECONDS))
+            self._stop.wait(seconds)
 
 
 def route(prefixes: Mapping[str, WsgiApp], otherwise: WsgiApp) -> WsgiApp:

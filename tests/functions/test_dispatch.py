@@ -106,3 +106,34 @@ def test_a_queue_that_breaks_does_not_stop_the_topic(caplog: pytest.LogCaptureFi
 
     assert queue.done == ["acknowledged"]
     assert "surprise" in caplog.text
+
+
+def test_an_event_that_cannot_be_handed_to_a_thread_takes_no_room_from_the_next(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Event()
+    queue = Queue(stop)
+    dispatcher = Dispatcher(queue, Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop)
+    submit = dispatcher._pool.submit
+
+    def refuses_once(*call: Any) -> Any:
+        monkeypatch.setattr(dispatcher._pool, "submit", submit)
+        queue.publish([TickEvent()])
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(dispatcher._pool, "submit", refuses_once)
+    queue.publish([TickEvent()])
+
+    dispatcher.start()
+    assert stop.wait(30)
+    dispatcher.join()
+
+    assert queue.done == ["acknowledged"]
+    assert "can't start new thread" in caplog.text
+
+
+def test_a_dispatcher_that_was_never_started_can_be_joined() -> None:
+    stop = Event()
+    stop.set()
+
+    Dispatcher(Queue(stop), Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop).join()
