@@ -116,7 +116,7 @@ def test_an_event_that_cannot_be_handed_to_a_thread_takes_no_room_from_the_next(
     dispatcher = Dispatcher(queue, Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop)
     submit = dispatcher._pool.submit
 
-    def refuses_once(*call: Any) -> Any:
+    def refuses_once(*_call: Any) -> Any:
         monkeypatch.setattr(dispatcher._pool, "submit", submit)
         queue.publish([TickEvent()])
         raise RuntimeError("can't start new thread")
