@@ -19,6 +19,8 @@ MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 DONATE = "💝 Donate to Support This Channel"
 EXPIRED_OFFER = "This offer has been replaced by a newer one."
 EXPIRED_REQUEST = "This message has been replaced by a newer one."
+LONGEST_REASON = 1000
+"""Characters of a reason that a notice shows."""
 ENDED_OFFER = "This offer has ended."
 ENDED_REQUEST = "This message is no longer in use."
 
@@ -55,6 +57,14 @@ def replaced_text(channel: Channel) -> str:
 def ended_text(channel: Channel) -> str:
     """What a message of an ended pair is edited down to if it is too old to be deleted."""
     return ENDED_OFFER if channel is Channel.OPEN else ENDED_REQUEST
+
+
+def pause_notice(pair: Pair) -> Message:
+    """What the owner of a pair is told when it was paused for its failures."""
+    title, reason = escape(pair.open_channel_title), escape((pair.pause_reason or "")[:LONGEST_REASON])
+    return Message(
+        html=f"<b>{title}</b> is paused: {reason}\n\nMend the cause, then resume it on the dashboard.", buttons=()
+    )
 
 
 def start_token(open_channel_id: int, tier: Tier) -> str:

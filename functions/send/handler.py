@@ -11,6 +11,7 @@ from threading import Lock
 from uuid import uuid4
 
 from functions.send import gate
+from functions.send.notice import tell_owner
 from functions.send.outcomes import about, report, settled_as
 from functions.send.replacing import delete_replaced
 from shared import telegram
@@ -210,6 +211,7 @@ class Sender:
         gate.tell(engine, event, outcome, one_of_many=self._unreached_often(outcome))
         if isinstance(outcome, telegram.Sent):
             delete_replaced(engine, settled_pair, event.channel, about(event))
+        tell_owner(engine, started.record, settled_pair)
         return result
 
     def _unreached_often(self, outcome: telegram.Outcome) -> bool:
