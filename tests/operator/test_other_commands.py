@@ -21,6 +21,9 @@ from tests.operator.conftest import SECRET, Operator
 from tests.pairs import OWNER, a_pair
 
 
+LONG_AGO = NOON - timedelta(days=30)
+
+
 def a_run(number: int, open_: DeliveryState, closed: DeliveryState, **changes: Any) -> Run:
     """A finished run, begun `number` hours before noon."""
     begun = NOON - timedelta(hours=number)
@@ -157,7 +160,7 @@ def test_tick_without_a_service_says_how_to_start_one(operator: Operator) -> Non
 
 def test_history_has_the_current_run_the_last_one_and_the_older_ones_newest_first(operator: Operator) -> None:
     last = a_run(1, SENT, UNCONFIRMED)
-    pair = a_pair(1, last_broadcast=last)
+    pair = a_pair(1, last_broadcast=last, created_at=LONG_AGO)
     operator.keep(pair)
     for run in (
         replace(last, closed=last.open),
@@ -184,7 +187,7 @@ def test_history_has_the_run_that_is_under_way(operator: Operator) -> None:
 
 
 def test_history_can_be_limited(operator: Operator) -> None:
-    pair = a_pair(1, last_broadcast=a_run(1, SENT, SENT))
+    pair = a_pair(1, last_broadcast=a_run(1, SENT, SENT), created_at=LONG_AGO)
     operator.keep(pair)
     for number in (2, 3):
         operator.workspace.store.create(HISTORY, f"run-{number}", history_entry(pair.id, a_run(number, SENT, SENT)))

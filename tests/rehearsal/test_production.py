@@ -74,8 +74,8 @@ def test_nothing_is_lost_doubled_or_untrue_whatever_dies_repeats_or_does_not_ans
         mischief=Mischief(twice=0.2, late=0.2),
         tick_seconds=5.0,
     ) as production:
+        since = MachineClock().now()  # before the import: the scheduler may tick while it goes on
         production.import_pairs(200)
-        since = MachineClock().now()
         production.tick()
         for accepted, function in ((40, "send"), (100, "fanout"), (160, "tick"), (200, "trigger")):
             _wait_until_accepted(production, accepted)
