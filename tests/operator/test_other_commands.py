@@ -20,7 +20,6 @@ from tests.clocks import NOON, ManualClock
 from tests.operator.conftest import SECRET, Operator
 from tests.pairs import OWNER, a_pair
 
-
 LONG_AGO = NOON - timedelta(days=30)
 
 
