@@ -1,0 +1,318 @@
+"""One seed: some pairs, their owners, every function with its instances, days of them, and then a time without faults."""
+
+import logging
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cloudevents.http import CloudEvent
+from werkzeug.exceptions import ServiceUnavailable
+
+import functions.send.handler
+import functions.tick.handler
+import functions.trigger.handler
+from functions.fanout.handler import fan_out
+from functions.send.handler import Sender
+from functions.send.taking_down import take_down
+from functions.tick import handler as tick
+from functions.trigger.handler import Handler, Refusal
+from shared import owner
+from shared.bus import BusUnavailable
+from shared.consume import consume
+from shared.engine import Engine, Precision
+from shared.events import BroadcastEvent, Event, MessageEvent, TickEvent, Topic, encode
+from shared.pace import pause_all, resume_all
+from shared.settings import Settings
+from shared.store import PAIRS, NoSuchRecord, StoreUnavailable, update, update_pace
+from tests.memory.store import MemoryStore
+from tests.pairs import OWNER, a_pair
+from tests.simulation.chance import Chance, Options
+from tests.simulation.parts import (
+    Curse,
+    SimulatedBus,
+    SimulatedClock,
+    SimulatedStore,
+    SimulatedTelegram,
+    TrueClock,
+)
+from tests.simulation.scheduler import Baton, Died, Instance, Scheduler, Task
+
+MINUTE, HOUR = 60_000_000, 3_600_000_000
+PRECISION = Precision(spread=0.1, lead=0.6, prepare=0.15)
+ON_ITS_WAY: Options = ((0.01, "is lost"), (0.03, "comes twice"), (0.03, "comes late"))
+ACKNOWLEDGEMENT: Options = ((0.01, "its acknowledgement is lost"),)
+DEADLINE_SECONDS = 150
+MOST_ATTEMPTS = 20
+QUIET_HOURS = 8
+"""Longer than the longest flood, block and retry together."""
+MANUAL_MINUTES = 5
+ACTIONS = ("resend", "resend", "resend", "twice at once", "pause", "resume", "resume", "edit", "spoil", "end", "pause all")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an owner was told about a press of Resend."""
+
+    pair_id: str
+    ids: tuple[str, ...]
+    status: int
+
+
+@contextmanager
+def ids_from(scheduler: Scheduler) -> Iterator[None]:
+    """While it lasts, handlers draw their ids from the seed."""
+    modules: tuple[Any, ...] = (functions.tick.handler, functions.send.handler, functions.trigger.handler)
+    kept = [module.uuid4 for module in modules]
+    logging.disable(logging.CRITICAL)
+    try:
+        for module in modules:
+            module.uuid4 = scheduler.new_id
+        yield
+    finally:
+        for module, was in zip(modules, kept, strict=True):
+            module.uuid4 = was
+        logging.disable(logging.NOTSET)
+
+
+class World:
+    """Runs a seed to its end."""
+
+    def __init__(self, seed: int, only: frozenset[str] | None = None) -> None:
+        self.chance = chance = Chance(seed, only)
+        self.scheduler = Scheduler(chance)
+        self.store = MemoryStore(TrueClock(self.scheduler))
+        self.hours = chance.below("hours", 72) + 12
+        self.rate = (1, 3, 25)[chance.below("rate", 3)]
+        self.interval_hours = (1, 6, 24)[chance.below("interval", 3)]
+        self.same_time = chance.unit("clocks") < 0.6
+        """Whether the instances' clocks agree well enough for the pace; in the other seeds they differ by up to 10 s."""
+        pairs = [
+            a_pair(number + 1, notification_status=True, notification_id=700 + number)
+            for number in range(chance.below("pairs", 6) + 1)
+        ]
+        self.pair_ids = [pair.id for pair in pairs]
+        for pair in pairs:
+            self.store.create(PAIRS, pair.id, pair)
+        chats = frozenset(chat for pair in pairs for chat in (pair.open_chat_id, pair.closed_chat_id))
+        self.telegram = SimulatedTelegram(self.scheduler, chats, list(self._curses(sorted(chats))))
+        self.answers: list[Answer] = []
+        self.unexpected: list[str] = []
+        self.finished: set[str] = set()
+        """Names of the handlers that came to their own end."""
+        self._instances = {
+            topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in (*Topic,)
+        }
+        self._owners = [self._instance(f"trigger-{n}") for n in range(2)]
+        self._engines: dict[str, Engine] = {}
+        self._senders: dict[tuple[str, int], Sender] = {}
+        self._looked_at, self._wake = -1, 0
+
+    @property
+    def days(self) -> float:
+        """Pairs times days."""
+        return len(self.pair_ids) * (self.hours + QUIET_HOURS) / 24
+
+    def run(self) -> None:
+        """From NOON to the end."""
+        end = self.hours * HOUR
+        for number in range(self.chance.below("actions", 4 * self.hours // self.interval_hours + 6)):
+            self._plan_action(number, end)
+        self.scheduler.at(0, lambda: self._tick(end + QUIET_HOURS * HOUR))
+        self.scheduler.at(end, self._calm)
+        with ids_from(self.scheduler):
+            while self.scheduler.step():
+                pass
+
+    def engine_of(self, instance: Instance) -> Engine:
+        """What the functions of this process work with."""
+        if instance.name not in self._engines:
+            self._engines[instance.name] = Engine(
+                store=SimulatedStore(self.scheduler, self.store),
+                bus=SimulatedBus(self.scheduler, self._carry),
+                telegram=self.telegram,
+                clock=SimulatedClock(self.scheduler, instance),
+                settings=Settings(
+                    {
+                        "TELEGRAM_RATE": str(self.rate),
+                        "BROADCAST_AUTO_INTERVAL": str(self.interval_hours),
+                        "BROADCAST_MANUAL_INTERVAL": str(MANUAL_MINUTES / 60),
+                    }
+                ),
+                precision=PRECISION,
+                bot_username=lambda: "harbor_bot",
+            )
+        return self._engines[instance.name]
+
+    def _instance(self, name: str) -> Instance:
+        drawn = self.chance.unit(f"skew {name}") * 2 - 1
+        return Instance(name, drawn * (0.005 if self.same_time else 5.0))
+
+    def _curses(self, chats: list[int]) -> Iterator[Curse]:
+        for chat in chats:
+            if self.chance.unit(f"cursed {chat}") < 0.1 and self.chance.allowed(f"{chat} is closed to the bot"):
+                begin = self.chance.below(f"curse begins {chat}", self.hours) * HOUR
+                yield Curse(chat, begin, begin + (self.chance.below(f"curse lasts {chat}", 30) + 1) * HOUR)
+
+    def _calm(self) -> None:
+        self.chance.quiet = True
+        self.scheduler.note("From here on nothing goes wrong.")
+
+    # Ticks
+
+    def _tick(self, end: int) -> None:
+        if self._wake_micros() <= self.scheduler.micros + MINUTE or self.scheduler.tasks:
+            self._carry(TickEvent(), f"tick at {self.scheduler.micros // MINUTE} min")
+        following = self.scheduler.micros + MINUTE
+        if following <= end:
+            self.scheduler.at(following, lambda: self._tick(end))
+
+    def _wake_micros(self) -> int:
+        """When the first pair is due: a minute in which nothing can be is not simulated."""
+        if self._looked_at != self.store.writes:
+            self._looked_at = self.store.writes
+            woken = [stored.record.wake_at for stored in self.store.all_pairs()]
+            start = self.scheduler.now() - timedelta(microseconds=self.scheduler.micros)
+            self._wake = min(((w - start) // timedelta(microseconds=1) for w in woken if w is not None), default=2**62)
+        return self._wake
+
+    # Events on their way
+
+    def _carry(self, event: Event, name: str) -> None:
+        """Deliver the event, perhaps twice, late or never."""
+        fault = self.chance.fault(f"{name} {event.topic.value}", ON_ITS_WAY)
+        if fault is not None:
+            self.scheduler.note(f"the event {name} {fault}")
+        if fault == "is lost":
+            return
+        seconds = self.chance.unit(f"way {name}") * 0.05
+        if fault == "comes late":
+            seconds += self.chance.unit(f"late {name}") ** 3 * 4000
+        published = self.scheduler.now()
+        data = {
+            "message": {
+                "data": b64encode(encode(event)).decode(),
+                "messageId": name,
+                "publishTime": published.isoformat(),
+            }
+        }
+        attributes = {"id": name, "source": "//simulation", "type": "google.cloud.pubsub.topic.v1.messagePublished"}
+        for copy in range(2 if fault == "comes twice" else 1):
+            cloud_event = CloudEvent(attributes, data)
+            at = self.scheduler.micros + round(seconds * 1e6) + copy * self.chance.below(f"second {name}", 20_000_000)
+            self._deliver(event, cloud_event, f"{name}{'*' * copy}", 1, at)
+
+    def _deliver(self, event: Event, cloud_event: CloudEvent, name: str, attempt: int, at: int) -> None:
+        def begin() -> None:
+            instances = self._instances[event.topic]
+            instance = instances[self.chance.below(f"instance {name} {attempt}", len(instances))]
+            task_name = f"{instance.name}({name}{'' if attempt == 1 else f', try {attempt}'})"
+            body = self._body(event, cloud_event, instance)
+            self.scheduler.spawn(Task(task_name, instance, body, lambda error: ended(error, task_name)))
+
+        def ended(error: BaseException | None, task_name: str) -> None:
+            if error is None:
+                self.finished.add(task_name)
+            if error is None and self.chance.fault(task_name, ACKNOWLEDGEMENT) is None:
+                return
+            if error is not None and not isinstance(error, Died | ServiceUnavailable):
+                self.unexpected.append(f"{task_name}: {type(error).__name__}: {error}")
+            seconds = DEADLINE_SECONDS if error is None or isinstance(error, Died) else min(60, 2**attempt)
+            if attempt < MOST_ATTEMPTS:
+                self._deliver(event, cloud_event, name, attempt + 1, self.scheduler.micros + seconds * 1_000_000)
+
+        self.scheduler.at(at, begin)
+
+    def _body(self, event: Event, cloud_event: CloudEvent, instance: Instance) -> Callable[[], None]:
+        engine = self.engine_of(instance)
+        match event:
+            case TickEvent():
+                return lambda: consume(cloud_event, TickEvent, lambda _, p: tick.run(engine, p), clock=engine.clock)
+            case BroadcastEvent():
+                return lambda: consume(cloud_event, BroadcastEvent, lambda e, _: fan_out(engine, e), clock=engine.clock)
+            case MessageEvent():
+                sender = self._sender(instance)
+                handle: Callable[[MessageEvent], None] = lambda e: (
+                    take_down(engine, e) if e.take_down else sender.send(e)
+                )
+                return lambda: consume(cloud_event, MessageEvent, lambda e, _: handle(e), clock=engine.clock)
+        raise AssertionError(event)
+
+    def _sender(self, instance: Instance) -> Sender:
+        """One a process; a process that died comes back with a new one."""
+        key = (instance.name, instance.deaths)
+        if key not in self._senders:
+            sender: Any = Sender(self.engine_of(instance))
+            sender._reserving = Baton(self.scheduler)  # noqa: SLF001 - a real lock would keep the baton from passing
+            self._senders[key] = sender
+        return self._senders[key]
+
+    # People
+
+    def _plan_action(self, number: int, end: int) -> None:
+        chance = self.chance
+        at = chance.below(f"action {number} at", end)
+        if number and chance.unit(f"action {number} follows") < 0.3:
+            at = chance.below(f"action {number - 1} at", end) + chance.below(f"action {number} after", 400_000_000)
+        what = ACTIONS[chance.below(f"action {number} is", len(ACTIONS))]
+        pair_id = self.pair_ids[chance.below(f"action {number} pair", len(self.pair_ids))]
+        if what == "end" and chance.unit(f"action {number} really") < 0.8:
+            what = "resend"
+        if not chance.allowed(f"action {number}: {what}"):
+            return
+        for twin in range(2 if what == "twice at once" else 1):
+            self.scheduler.at(at, lambda twin=twin: self._act(f"action {number}{'*' * twin}", what, pair_id))  # type: ignore[misc]
+        if what == "pause all":
+            later = at + chance.below(f"action {number} lifted", 90) * MINUTE
+            self.scheduler.at(min(later, end), lambda: self._act(f"action {number} lifted", "resume all", pair_id))
+
+    def _act(self, name: str, what: str, pair_id: str) -> None:
+        instance = self._owners[self.chance.below(f"instance {name}", len(self._owners))]
+        task = Task(f"{instance.name}({name}: {what})", instance, lambda: None, lambda error: self._acted(task, error))
+        task.body = lambda: self._do(task, what, pair_id)
+        self.scheduler.spawn(task)
+
+    def _acted(self, task: Task, error: BaseException | None) -> None:
+        if error is None or isinstance(error, StoreUnavailable | BusUnavailable | Died | NoSuchRecord):
+            again = "resume all" in task.name and error is not None
+            if again:
+                self.scheduler.at(self.scheduler.micros + MINUTE, lambda: self._act(task.name, "resume all", ""))
+            return
+        self.unexpected.append(f"{task.name}: {type(error).__name__}: {error}")
+
+    def _do(self, task: Task, what: str, pair_id: str) -> None:
+        engine = self.engine_of(task.instance)
+        handler = Handler(engine)
+        match what:
+            case "resend" | "twice at once":
+                self._resend(task, handler, pair_id)
+            case "pause":
+                handler.pause(OWNER, pair_id)
+            case "resume":
+                handler.resume(OWNER, pair_id)
+            case "edit" | "spoil":
+                wish = "" if what == "spoil" else f"Thank you {task.name}"
+                changes = {"closed_channel_donation_message": wish}
+                update(
+                    engine.store,
+                    PAIRS,
+                    pair_id,
+                    lambda p, now: owner.edit(p, now=now, changes=changes, policy=engine.policy),
+                )
+            case "end":
+                update(engine.store, PAIRS, pair_id, lambda p, now: owner.end(p, now=now, take_down=True))
+            case "pause all":
+                update_pace(engine.store, lambda p, now: pause_all(p, now=now, reason="simulated"))
+            case "resume all":
+                update_pace(engine.store, lambda p, _: resume_all(p))
+
+    def _resend(self, task: Task, handler: Handler, pair_id: str) -> None:
+        status = 200
+        try:
+            handler.trigger(OWNER, pair_id)
+        except Refusal as refusal:
+            status = refusal.status
+        self.scheduler.note(f"{task.name}: the owner is answered {status}")
+        self.answers.append(Answer(pair_id, tuple(task.ids), status))
