@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint build bundles hashes rehearse bench help clean
+.PHONY: run test quick lint build bundles hashes rehearse simulate bench help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ hashes: $(VENV)/.ready-to-test  ## After a change of requirements.txt: what the 
 
 rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
 	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)
+
+simulate: $(VENV)/.ready-to-test  ## The whole system on a simulated clock, with faults; SEEDS=1000
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
 
 bench: build  ## What starting each function costs, as ratios
 	@$(BIN)/python -m infra.bundles.cold_start

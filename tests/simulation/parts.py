@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ from shared.events import Event
 from shared.messages import Message
 from shared.pair import HistoryEntry, Pair
 from shared.store import AlreadyExists, Changed, Collection, Stored, StoreUnavailable
-from shared.telegram_answers import read_answer
+from shared.telegram_answers import RESTARTING, read_answer
 from tests.memory.store import MemoryStore
 from tests.simulation.chance import Chance, Options
 from tests.simulation.scheduler import Died, Instance, Scheduler
@@ -38,6 +38,8 @@ CALLS: Options = (
     (0.006, "lost"),
 )
 READ_TIMEOUT = 45.0
+LATEST = 0.0
+"""Seconds of its time that a call must have left to begin."""
 LONGEST_FLOOD = 1800
 CURSE = "Forbidden: bot was kicked from the channel chat"
 
@@ -122,7 +124,7 @@ class TrueClock:
         return self._scheduler.micros / 1e6
 
     def sleep(self, seconds: float) -> None:
-        raise AssertionError("a store does not wait")
+        raise AssertionError(f"a store does not wait, not for {seconds} s")
 
 
 class SimulatedStore:
@@ -135,7 +137,9 @@ class SimulatedStore:
         return self._read(f"reads {collection.name}", lambda: self._inside.get(collection, id))
 
     def create(self, collection: Collection[R], id: str, record: R) -> None:
-        self._write(f"creates {collection.name}", lambda: self._inside.create(collection, id, record), AlreadyExists(id))
+        self._write(
+            f"creates {collection.name}", lambda: self._inside.create(collection, id, record), AlreadyExists(id)
+        )
 
     def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
         return self._write(
@@ -164,7 +168,7 @@ class SimulatedStore:
         result, fault = effect(self._scheduler, what, READS, apply)
         if fault is not None:
             raise StoreUnavailable(fault)
-        return result  # type: ignore[return-value] - without a fault it is what `apply` returned
+        return cast("T", result)
 
     def _write(self, what: str, apply: Callable[[], T], lost_race: Exception) -> T:
         def tried() -> T | AlreadyExists | Changed:
@@ -180,7 +184,7 @@ class SimulatedStore:
             raise StoreUnavailable(fault)
         if isinstance(result, AlreadyExists | Changed):
             raise result
-        return result  # type: ignore[return-value] - without a fault it is what `apply` returned
+        return cast("T", result)
 
 
 class SimulatedBus:
@@ -246,7 +250,7 @@ class SimulatedTelegram:
         scheduler = self._scheduler
         task = scheduler.current
         key = f"{task.name} {task.steps} sends"
-        if within < 0:
+        if within < LATEST:
             return telegram.TooLate()
         assert message.html
         scheduler.pause(scheduler.chance.unit(f"way {key}") * 0.04)
@@ -322,7 +326,7 @@ class SimulatedTelegram:
     def _answer(self, chat: int, key: str, entry: dict[str, Any]) -> telegram.Outcome:
         scheduler, chance = self._scheduler, self._scheduler.chance
         parameters = dict(entry.get("parameters") or {})
-        if "retry_after" in parameters:
+        if parameters.get("retry_after", RESTARTING) != RESTARTING:
             flood = chance.unit(f"flood {key}")
             parameters["retry_after"] = int(flood * LONGEST_FLOOD) + 6 if flood > 0.8 else parameters["retry_after"]
         if "migrate_to_chat_id" in parameters:

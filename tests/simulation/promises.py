@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from shared.pair import Cause, Channel, Delivery, DeliveryState, Fault, Pair, Run, Verdict
 from shared.runs import FAILURES_BEFORE_PAUSE
-from shared.store import HISTORY, PAIRS
+from shared.store import PAIRS
 from tests.simulation.parts import Accepted
 from tests.simulation.world import MANUAL_MINUTES, World
 
@@ -91,9 +92,9 @@ def _remembered(
     """A known message id is never thrown away. A process that died after the answer knew nothing any more."""
     for message in taken:
         told = message.answered and message.task in world.finished
-        if told and delivery.state is not DeliveryState.SENT and message.message_id not in _ids(pair, channel):
-            if not message.gone:
-                yield f"{where}: Telegram's answer was id {message.message_id}, and the record forgot it"
+        forgotten = delivery.state is not DeliveryState.SENT and message.message_id not in _ids(pair, channel)
+        if told and forgotten and not message.gone:
+            yield f"{where}: Telegram's answer was id {message.message_id}, and the record forgot it"
 
 
 def _ids(pair: Pair, channel: Channel) -> set[int]:
@@ -116,7 +117,9 @@ def _counted(pair: Pair, runs: list[Run]) -> Iterator[str]:
     for run in finished:
         for channel, delivery in run.deliveries():
             words = (delivery.error or "").casefold()
-            if delivery.fault is Fault.PAIR and words.startswith(("too many requests", "internal server", "unauthorized")):
+            if delivery.fault is Fault.PAIR and words.startswith(
+                ("too many requests", "internal server", "unauthorized")
+            ):
                 yield f"{channel.value} message of run {run.run_id[:8]}: Telegram's bad day counts as the pair's own failure"
 
 
@@ -127,7 +130,7 @@ def _not_doubled(world: World, pair: Pair, runs: list[Run]) -> Iterator[str]:
         if count > 1:
             yield f"{count} scheduled broadcasts began for {due_at:%d %H:%M:%S}"
     manual = [run.claimed_at for run in runs if run.cause is Cause.MANUAL]
-    for first, second in zip(manual, manual[1:], strict=False):
+    for first, second in pairwise(manual):
         if second - first < timedelta(minutes=MANUAL_MINUTES) - timedelta(seconds=1):
             yield f"two manual broadcasts began within {second - first}"
     run_ids = {run.run_id for run in runs}
@@ -140,8 +143,8 @@ def _not_doubled(world: World, pair: Pair, runs: list[Run]) -> Iterator[str]:
         for channel, delivery in run.deliveries():
             if delivery.state is DeliveryState.SENT and delivery.attempt_id and delivery.attempt_id not in attempts:
                 attempts.add(delivery.attempt_id)
-                first = run.run_id if run.retry == 0 else _first_of(runs, run)
-                sent[first, channel] += 1
+                whole = run.run_id if run.retry == 0 else _first_of(runs, run)
+                sent[whole, channel] += 1
     for (run_id, channel), count in sent.items():
         if count > 1:
             yield f"{count} {channel.value} messages were sent for run {run_id[:8]} and its retries"
@@ -156,9 +159,14 @@ def _first_of(runs: list[Run], retry: Run) -> str:
 def _standing(world: World, pair: Pair, runs: list[Run]) -> Iterator[str]:
     """Replaced messages are gone, and no channel was left empty."""
     unconfirmed = {d.attempt_id for run in runs for _, d in run.deliveries() if d.state is DeliveryState.UNCONFIRMED}
-    chats = {channel: {pair.chat(channel), *(d.chat for r in runs for c, d in r.deliveries() if c is channel)} for channel in Channel}
+    chats = {
+        channel: {pair.chat(channel), *(d.chat for r in runs for c, d in r.deliveries() if c is channel)}
+        for channel in Channel
+    }
     for channel, used in chats.items():
-        emptied: list[datetime] = [at for chat, at in world.telegram.emptied if chat in used and chat == pair.chat(channel)]
+        emptied: list[datetime] = [
+            at for chat, at in world.telegram.emptied if chat in used and chat == pair.chat(channel)
+        ]
         if emptied:
             yield f"its {channel.value} channel was left empty at {emptied[0]:%d %H:%M:%S}"
         for message in world.telegram.accepted:

@@ -49,7 +49,19 @@ MOST_ATTEMPTS = 20
 QUIET_HOURS = 8
 """Longer than the longest flood, block and retry together."""
 MANUAL_MINUTES = 5
-ACTIONS = ("resend", "resend", "resend", "twice at once", "pause", "resume", "resume", "edit", "spoil", "end", "pause all")
+ACTIONS = (
+    "resend",
+    "resend",
+    "resend",
+    "twice at once",
+    "pause",
+    "resume",
+    "resume",
+    "edit",
+    "spoil",
+    "end",
+    "pause all",
+)
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,7 @@ class World:
         self.unexpected: list[str] = []
         self.finished: set[str] = set()
         """Names of the handlers that came to their own end."""
-        self._instances = {
-            topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in (*Topic,)
-        }
+        self._instances = {topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in (*Topic,)}
         self._owners = [self._instance(f"trigger-{n}") for n in range(2)]
         self._engines: dict[str, Engine] = {}
         self._senders: dict[tuple[str, int], Sender] = {}
@@ -234,9 +244,13 @@ class World:
                 return lambda: consume(cloud_event, BroadcastEvent, lambda e, _: fan_out(engine, e), clock=engine.clock)
             case MessageEvent():
                 sender = self._sender(instance)
-                handle: Callable[[MessageEvent], None] = lambda e: (
-                    take_down(engine, e) if e.take_down else sender.send(e)
-                )
+
+                def handle(event: MessageEvent) -> None:
+                    if event.take_down:
+                        take_down(engine, event)
+                    else:
+                        sender.send(event)
+
                 return lambda: consume(cloud_event, MessageEvent, lambda e, _: handle(e), clock=engine.clock)
         raise AssertionError(event)
 
@@ -245,7 +259,7 @@ class World:
         key = (instance.name, instance.deaths)
         if key not in self._senders:
             sender: Any = Sender(self.engine_of(instance))
-            sender._reserving = Baton(self.scheduler)  # noqa: SLF001 - a real lock would keep the baton from passing
+            sender._reserving = Baton(self.scheduler)
             self._senders[key] = sender
         return self._senders[key]
 

@@ -1,0 +1,214 @@
+"""Every promise under faults, seed by seed; and bugs put in from outside, each of which a bounded number of seeds must find."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+import functions.send.handler as send
+import functions.trigger.handler as trigger
+from functions.send import outcomes
+from shared import deliveries, owner, runs, telegram
+from shared.decision import Decision, unchanged
+from shared.pair import Channel, DeliveryState, Fault, Pair, replace
+from tests.simulation.failures import shrink, told, try_seed
+
+QUICK_SEEDS, SEEDS, CHUNK = 50, 300, 10
+ENOUGH = 120
+"""A planted bug must be found within so many seeds."""
+
+
+def _try(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        result = try_seed(seed)
+        if result.faults:
+            pytest.fail(told(result))
+
+
+@pytest.mark.parametrize("first", range(0, QUICK_SEEDS, CHUNK))
+def test_the_promises_are_kept(first: int) -> None:
+    _try(first)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("first", range(QUICK_SEEDS, SEEDS, CHUNK))
+def test_the_promises_are_kept_by_more_seeds(first: int) -> None:
+    _try(first)
+
+
+def test_a_seed_replays_exactly() -> None:
+    assert try_seed(7) == try_seed(7)
+    assert try_seed(7).trace != try_seed(8).trace
+
+
+def _double_claim(patch: pytest.MonkeyPatch) -> None:
+    def claim(pair: Pair, *, now: datetime, run_id: str, policy: runs.Policy) -> Any:
+        return runs_claim(replace(pair, run=None), now=now, run_id=run_id, policy=policy)
+
+    runs_claim = runs.claim
+    patch.setattr("functions.tick.handler.claim", claim)
+
+
+def _settle_before_send(patch: pytest.MonkeyPatch) -> None:
+    call: Any = send.Sender._call
+
+    def early(self: Any, event: Any, started: Any, message: Any, attempt_id: str, slot: datetime) -> Any:
+        self._settle(event, started, attempt_id, deliveries.Posted(1, slot))
+        return call(self, event, started, message, attempt_id, slot)
+
+    patch.setattr(send.Sender, "_call", early)
+
+
+def _lease_of_the_pair(patch: pytest.MonkeyPatch) -> None:
+    def expire(pair: Pair, *, now: datetime, dead: bool = False) -> Pair:
+        if pair.run is None or dead:
+            return pair
+        run = pair.run.evolve(lambda c, d: runs._queued(pair, c, now) if d.state is DeliveryState.SENDING else d)
+        return pair if run is pair.run else runs.with_run(pair, run, now=now)
+
+    patch.setattr(runs, "expire", expire)
+
+
+def _own_trigger_taken_for_anothers(patch: pytest.MonkeyPatch) -> None:
+    rule = owner.trigger
+
+    def forgetful(pair: Pair, *, now: datetime, run_id: str, by: str, policy: runs.Policy) -> Any:
+        mine = pair.run is not None and pair.run.run_id == run_id
+        if mine and owner.cooldown(pair, now=now, policy=policy):
+            return unchanged(owner.CoolingDown(owner.cooldown(pair, now=now, policy=policy)))
+        return rule(pair, now=now, run_id=run_id, by=by, policy=policy)
+
+    patch.setattr(owner, "trigger", forgetful)
+
+
+def _sent_again_when_its_event_returns(patch: pytest.MonkeyPatch) -> None:
+    rule = deliveries.start
+
+    def start(pair: Pair, *, run_id: str, channel: Channel, attempt_id: str, now: datetime) -> Any:
+        run = pair.run
+        if run is not None and run.run_id == run_id and run.delivery(channel).state is DeliveryState.SENT:
+            back = runs._queued(pair, channel, now)
+            pair = replace(pair, run=run.evolve(lambda c, d: back if c is channel else d))
+        return rule(pair, run_id=run_id, channel=channel, attempt_id=attempt_id, now=now)
+
+    patch.setattr(send, "start", start)
+
+
+def _cooldown_checked_before_it_is_written(patch: pytest.MonkeyPatch) -> None:
+    def blind(store: Any, collection: Any, id: str, decide: Any, *, seen: Any = None) -> Any:
+        stored = seen or store.get(collection, id)
+        decision = decide(stored.record, stored.read_at)
+        if decision.record is not None:
+            fresh = store.get(collection, id)
+            store.replace(collection, fresh, decision.record)
+        return decision.record or stored.record, decision.result
+
+    patch.setattr(trigger, "update", blind)
+
+
+def _blind_resend_after_a_timeout(patch: pytest.MonkeyPatch) -> None:
+    rule = outcomes.settled_as
+
+    def settled_as(outcome: telegram.Outcome, *, now: datetime, tries: int) -> Any:
+        if isinstance(outcome, telegram.Unconfirmed):
+            return deliveries.GivenBack(now, outcome.why)
+        return rule(outcome, now=now, tries=tries)
+
+    patch.setattr(send, "settled_as", settled_as)
+
+
+def _bad_day_counted_against_the_pair(patch: pytest.MonkeyPatch) -> None:
+    rule = outcomes.settled_as
+
+    def settled_as(outcome: telegram.Outcome, *, now: datetime, tries: int) -> Any:
+        if isinstance(outcome, telegram.Throttled):
+            return deliveries.Refused(outcome.error, Fault.PAIR)
+        return rule(outcome, now=now, tries=tries)
+
+    patch.setattr(send, "settled_as", settled_as)
+
+
+def _partial_broadcast_sent_again_whole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(runs, "_carried_over", lambda pair, channel, last, now: runs._queued(pair, channel, now))  # noqa: ARG005
+
+
+def _old_message_deleted_first(patch: pytest.MonkeyPatch) -> None:
+    call: Any = send.Sender._call
+
+    def delete_first(self: Any, event: Any, started: Any, message: Any, attempt_id: str, slot: datetime) -> Any:
+        live = started.record.live(event.channel)
+        if live is not None:
+            self._engine.telegram.delete_messages(live.chat, [live.message_id])
+        return call(self, event, started, message, attempt_id, slot)
+
+    patch.setattr(send.Sender, "_call", delete_first)
+
+
+def _late_settle_dropped(patch: pytest.MonkeyPatch) -> None:
+    rule = deliveries.settle
+
+    def settle(pair: Pair, *, channel: Channel, attempt_id: str, outcome: Any, now: datetime) -> Any:
+        run = pair.run
+        if run is None or run.delivery(channel).attempt_id != attempt_id:
+            return Decision(None, deliveries.Settle.LATE)
+        return rule(pair, channel=channel, attempt_id=attempt_id, outcome=outcome, now=now)
+
+    patch.setattr(send, "settle", settle)
+
+
+def _pause_strands_a_message(patch: pytest.MonkeyPatch) -> None:
+    def pause(pair: Pair, *, now: datetime, reason: str) -> Decision[Pair, None]:
+        if not pair.is_active:
+            return unchanged(None)
+        run = pair.run
+        if run is not None:
+            run = run.evolve(lambda _, d: replace(d, until=None))
+        stopped = replace(pair, run=run, is_active=False, paused_at=now, pause_reason=reason, updated_at=now)
+        return Decision(stopped, None)
+
+    patch.setattr(owner, "pause", pause)
+
+
+def _replaced_message_left_standing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "delete_replaced", lambda *_: None)
+
+
+def _late_slot_used_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("shared.pace.Tempo.late", lambda *_: False)
+    patch.setattr("tests.simulation.parts.LATEST", -1e9)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "bug",
+    [
+        _double_claim,
+        _settle_before_send,
+        _lease_of_the_pair,
+        _own_trigger_taken_for_anothers,
+        _sent_again_when_its_event_returns,
+        _cooldown_checked_before_it_is_written,
+        _blind_resend_after_a_timeout,
+        _bad_day_counted_against_the_pair,
+        _partial_broadcast_sent_again_whole,
+        _old_message_deleted_first,
+        _late_settle_dropped,
+        _pause_strands_a_message,
+        _replaced_message_left_standing,
+        _late_slot_used_all_the_same,
+    ],
+)
+def test_a_planted_bug_is_found(bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    bug(monkeypatch)
+    assert any(try_seed(seed).faults for seed in range(ENOUGH))
+
+
+@pytest.mark.server
+def test_a_failure_is_shrunk_and_still_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    _blind_resend_after_a_timeout(monkeypatch)
+    failed = next(result for result in map(try_seed, range(ENOUGH)) if result.faults)
+    shortest = shrink(failed)
+    assert shortest.faults
+    assert len(shortest.events) < len(failed.events)
+    assert try_seed(failed.seed, frozenset(shortest.events)).faults == shortest.faults
