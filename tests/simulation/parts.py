@@ -36,8 +36,11 @@ CALLS: Options = (
     (0.01, "accepted, no answer"),
     (0.02, "never left"),
     (0.006, "lost"),
+    (0.01, "frozen with the answer in hand"),
 )
 READ_TIMEOUT = 45.0
+FROZEN_SECONDS = 200.0
+"""Longer than a call may take before it counts as dead."""
 LATEST = 0.0
 """Seconds of its time that a call must have left to begin."""
 LONGEST_FLOOD = 1800
@@ -276,6 +279,9 @@ class SimulatedTelegram:
             scheduler.pause(READ_TIMEOUT)
             return telegram.Unconfirmed("no answer in 45 s")
         scheduler.pause(latency(scheduler, f"answer {key}"))
+        if fault is not None:
+            scheduler.note(f"{key}: {fault}")
+            scheduler.pause(FROZEN_SECONDS)
         message_.answered = True
         return telegram.Sent(message_.message_id)
 
