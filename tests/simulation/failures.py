@@ -37,6 +37,8 @@ def shrink(failed: Result) -> Result:
     while best.events and tries < MOST_TRIES:
         shorter = None
         for begin in range(0, len(best.events), size):
+            if tries == MOST_TRIES:
+                break
             tries += 1
             kept = frozenset(best.events[:begin] + best.events[begin + size :])
             result = try_seed(failed.seed, kept)

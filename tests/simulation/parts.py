@@ -41,8 +41,6 @@ CALLS: Options = (
 READ_TIMEOUT = 45.0
 FROZEN_SECONDS = 200.0
 """Longer than a call may take before it counts as dead."""
-LATEST = 0.0
-"""Seconds of its time that a call must have left to begin."""
 LONGEST_FLOOD = 1800
 CURSE = "Forbidden: bot was kicked from the channel chat"
 
@@ -253,7 +251,7 @@ class SimulatedTelegram:
         scheduler = self._scheduler
         task = scheduler.current
         key = f"{task.name} {task.steps} sends"
-        if within < LATEST:
+        if within < 0:
             return telegram.TooLate()
         assert message.html
         scheduler.pause(scheduler.chance.unit(f"way {key}") * 0.04)
@@ -271,7 +269,7 @@ class SimulatedTelegram:
             return self._answer(chat, key, {"http_status": 403, "description": CURSE})
         if fault == "catalogue":
             return self._answer(chat, key, _drawn(scheduler.chance, key))
-        message_ = self._accept(chat)
+        taken = self._accept(chat)
         if fault == "dies after":
             die(scheduler, key, fault)
         if fault == "accepted, no answer":
@@ -282,8 +280,8 @@ class SimulatedTelegram:
         if fault is not None:
             scheduler.note(f"{key}: {fault}")
             scheduler.pause(FROZEN_SECONDS)
-        message_.answered = True
-        return telegram.Sent(message_.message_id)
+        taken.answered = True
+        return telegram.Sent(taken.message_id)
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> telegram.Outcome:
         return self._remove(f"deletes {list(message_ids)}", chat, message_ids, empties=True)

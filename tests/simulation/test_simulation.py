@@ -13,6 +13,7 @@ from shared import deliveries, owner, runs, telegram
 from shared.decision import Decision, unchanged
 from shared.pair import Channel, DeliveryState, Fault, Pair, replace
 from tests.simulation.failures import shrink, told, try_seed
+from tests.simulation.parts import SimulatedTelegram
 
 QUICK_SEEDS, SEEDS, CHUNK = 50, 200, 10
 ENOUGH = 60
@@ -151,31 +152,64 @@ def _replaced_message_left_standing(patch: pytest.MonkeyPatch) -> None:
 
 
 def _late_slot_used_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    call = SimulatedTelegram.send_message
+
+    def send_message(self: Any, chat: int, message: Any, *, within: float) -> telegram.Outcome:
+        return call(self, chat, message, within=max(within, 0.0))
+
     patch.setattr("shared.pace.Tempo.late", lambda *_: False)
-    patch.setattr("tests.simulation.parts.LATEST", -1e9)
+    patch.setattr(SimulatedTelegram, "send_message", send_message)
+
+
+def _sent_again_when_its_event_returns(patch: pytest.MonkeyPatch) -> None:
+    rule = deliveries.start
+
+    def start(pair: Pair, *, run_id: str, channel: Channel, attempt_id: str, now: datetime) -> Any:
+        run = pair.run
+        if run is not None and run.run_id == run_id and run.delivery(channel).state is DeliveryState.SENT:
+            back = runs._queued(pair, channel, now)
+            pair = replace(pair, run=run.evolve(lambda c, d: back if c is channel else d))
+        return rule(pair, run_id=run_id, channel=channel, attempt_id=attempt_id, now=now)
+
+    patch.setattr(send, "start", start)
+
+
+def _pause_strands_a_message(patch: pytest.MonkeyPatch) -> None:
+    def pause(pair: Pair, *, now: datetime, reason: str) -> Decision[Pair, None]:
+        if not pair.is_active:
+            return unchanged(None)
+        run = None if pair.run is None else pair.run.evolve(lambda _, d: replace(d, until=None))
+        stopped = replace(pair, run=run, is_active=False, paused_at=now, pause_reason=reason, updated_at=now)
+        return Decision(stopped, None)
+
+    patch.setattr(owner, "pause", pause)
 
 
 @pytest.mark.server
 @pytest.mark.parametrize(
-    "bug",
+    ("bug", "words"),
     [
-        _double_claim,
-        _settle_before_send,
-        _lease_of_the_pair,
-        _own_trigger_taken_for_anothers,
-        _cooldown_checked_before_it_is_written,
-        _blind_resend_after_a_timeout,
-        _bad_day_counted_against_the_pair,
-        _partial_broadcast_sent_again_whole,
-        _old_message_deleted_first,
-        _late_settle_dropped,
-        _replaced_message_left_standing,
-        _late_slot_used_all_the_same,
+        (_double_claim, "no record knows its attempt"),
+        (_settle_before_send, "is 'sent' with id 1; Telegram has"),
+        (_lease_of_the_pair, "no record knows its attempt"),
+        (_own_trigger_taken_for_anothers, "its owner was answered 429"),
+        (_sent_again_when_its_event_returns, "no record knows its attempt"),
+        (_cooldown_checked_before_it_is_written, "no record knows its attempt"),
+        (_blind_resend_after_a_timeout, "no record knows its attempt"),
+        (_bad_day_counted_against_the_pair, "Telegram refused nothing"),
+        (_partial_broadcast_sent_again_whole, "messages were sent for run"),
+        (_old_message_deleted_first, "was left empty"),
+        (_late_settle_dropped, "the record forgot it"),
+        (_pause_strands_a_message, "its run is not finished"),
+        (_replaced_message_left_standing, "nobody will delete it"),
+        (_late_slot_used_all_the_same, "messages reached Telegram within"),
     ],
 )
-def test_a_planted_bug_is_found(bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(
+    bug: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bug(monkeypatch)
-    assert any(try_seed(seed).faults for seed in range(ENOUGH))
+    assert any(words in fault for seed in range(ENOUGH) for fault in try_seed(seed).faults)
 
 
 @pytest.mark.server

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import ServiceUnavailable
 
-import functions.send.handler
-import functions.tick.handler
-import functions.trigger.handler
 from functions.fanout.handler import fan_out
+from functions.send import handler as send
 from functions.send.handler import Sender
 from functions.send.taking_down import take_down
 from functions.tick import handler as tick
+from functions.trigger import handler as trigger
 from functions.trigger.handler import Handler, Refusal
 from shared import owner
 from shared.bus import BusUnavailable
@@ -26,7 +26,7 @@ from shared.engine import Engine, Precision
 from shared.events import BroadcastEvent, Event, MessageEvent, TickEvent, Topic, encode
 from shared.pace import pause_all, resume_all
 from shared.settings import Settings
-from shared.store import PAIRS, NoSuchRecord, StoreUnavailable, update, update_pace
+from shared.store import PAIRS, StoreUnavailable, update, update_pace
 from tests.memory.store import MemoryStore
 from tests.pairs import OWNER, a_pair
 from tests.simulation.chance import Chance, Options
@@ -54,6 +54,7 @@ ACTIONS = (
     "resend",
     "resend",
     "twice at once",
+    "resend, then regret",
     "pause",
     "resume",
     "resume",
@@ -76,7 +77,7 @@ class Answer:
 @contextmanager
 def ids_from(scheduler: Scheduler) -> Iterator[None]:
     """While it lasts, handlers draw their ids from the seed."""
-    modules: tuple[Any, ...] = (functions.tick.handler, functions.send.handler, functions.trigger.handler)
+    modules: tuple[Any, ...] = (tick, send, trigger)
     kept = [module.uuid4 for module in modules]
     logging.disable(logging.CRITICAL)
     try:
@@ -87,6 +88,11 @@ def ids_from(scheduler: Scheduler) -> Iterator[None]:
         for module, was in zip(modules, kept, strict=True):
             module.uuid4 = was
         logging.disable(logging.NOTSET)
+
+
+def _soon(chance: Chance, key: str, seconds: float) -> int:
+    """Microseconds up to so many seconds, mostly few: what meets inside a call finds more than what comes after it."""
+    return round(chance.unit(key) ** 3 * seconds * 1e6)
 
 
 class World:
@@ -114,7 +120,7 @@ class World:
         self.unexpected: list[str] = []
         self.finished: set[str] = set()
         """Names of the handlers that came to their own end."""
-        self._instances = {topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in (*Topic,)}
+        self._instances = {topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in Topic}
         self._owners = [self._instance(f"trigger-{n}") for n in range(2)]
         self._engines: dict[str, Engine] = {}
         self._senders: dict[tuple[str, int], Sender] = {}
@@ -211,7 +217,7 @@ class World:
         attributes = {"id": name, "source": "//simulation", "type": "google.cloud.pubsub.topic.v1.messagePublished"}
         for copy in range(2 if fault == "comes twice" else 1):
             cloud_event = CloudEvent(attributes, data)
-            at = self.scheduler.micros + round(seconds * 1e6) + copy * self.chance.below(f"second {name}", 20_000_000)
+            at = self.scheduler.micros + round(seconds * 1e6) + copy * _soon(self.chance, f"second {name}", 20)
             self._deliver(event, cloud_event, f"{name}{'*' * copy}", 1, at)
 
     def _deliver(self, event: Event, cloud_event: CloudEvent, name: str, attempt: int, at: int) -> None:
@@ -269,7 +275,7 @@ class World:
         chance = self.chance
         at = chance.below(f"action {number} at", end)
         if number and chance.unit(f"action {number} follows") < 0.3:
-            at = chance.below(f"action {number - 1} at", end) + chance.below(f"action {number} after", 400_000_000)
+            at = chance.below(f"action {number - 1} at", end) + _soon(chance, f"action {number} after", 400)
         what = ACTIONS[chance.below(f"action {number} is", len(ACTIONS))]
         pair_id = self.pair_ids[chance.below(f"action {number} pair", len(self.pair_ids))]
         if what == "end" and chance.unit(f"action {number} really") < 0.8:
@@ -277,37 +283,48 @@ class World:
         if not chance.allowed(f"action {number}: {what}"):
             return
         for twin in range(2 if what == "twice at once" else 1):
-            self.scheduler.at(at, lambda twin=twin: self._act(f"action {number}{'*' * twin}", what, pair_id))  # type: ignore[misc]
+            self.scheduler.at(at, partial(self._act, f"action {number}{'*' * twin}", what, pair_id))
+        if what == "resend, then regret":
+            later = at + _soon(chance, f"action {number} regretted", 120)
+            self.scheduler.at(min(later, end), partial(self._act, f"action {number} regretted", "pause", pair_id))
         if what == "pause all":
             later = at + chance.below(f"action {number} lifted", 90) * MINUTE
-            self.scheduler.at(min(later, end), lambda: self._act(f"action {number} lifted", "resume all", pair_id))
+            self.scheduler.at(min(later, end), partial(self._act, f"action {number} lifted", "resume all", pair_id))
 
     def _act(self, name: str, what: str, pair_id: str) -> None:
         instance = self._owners[self.chance.below(f"instance {name}", len(self._owners))]
-        task = Task(f"{instance.name}({name}: {what})", instance, lambda: None, lambda error: self._acted(task, error))
-        task.body = lambda: self._do(task, what, pair_id)
-        self.scheduler.spawn(task)
+        task_name = f"{instance.name}({name}: {what})"
+        again = partial(self._act, f"{name} again", what, pair_id)
+        self.scheduler.spawn(
+            Task(
+                task_name,
+                instance,
+                partial(self._do, task_name, instance, what, pair_id),
+                lambda error: self._acted(task_name, again, what, error),
+            )
+        )
 
-    def _acted(self, task: Task, error: BaseException | None) -> None:
-        if error is None or isinstance(error, StoreUnavailable | BusUnavailable | Died | NoSuchRecord):
-            again = "resume all" in task.name and error is not None
-            if again:
-                self.scheduler.at(self.scheduler.micros + MINUTE, lambda: self._act(task.name, "resume all", ""))
+    def _acted(self, task_name: str, again: Callable[[], None], what: str, error: BaseException | None) -> None:
+        """What could not be done stays undone; but an operator who lifts a pause tries until it is lifted."""
+        if error is None:
             return
-        self.unexpected.append(f"{task.name}: {type(error).__name__}: {error}")
+        if not isinstance(error, StoreUnavailable | BusUnavailable | Died):
+            self.unexpected.append(f"{task_name}: {type(error).__name__}: {error}")
+        elif what == "resume all":
+            self.scheduler.at(self.scheduler.micros + MINUTE, again)
 
-    def _do(self, task: Task, what: str, pair_id: str) -> None:
-        engine = self.engine_of(task.instance)
+    def _do(self, task_name: str, instance: Instance, what: str, pair_id: str) -> None:
+        engine = self.engine_of(instance)
         handler = Handler(engine)
         match what:
-            case "resend" | "twice at once":
-                self._resend(task, handler, pair_id)
+            case "resend" | "twice at once" | "resend, then regret":
+                self._resend(handler, pair_id)
             case "pause":
                 handler.pause(OWNER, pair_id)
             case "resume":
                 handler.resume(OWNER, pair_id)
             case "edit" | "spoil":
-                wish = "" if what == "spoil" else f"Thank you {task.name}"
+                wish = "" if what == "spoil" else f"Thank you {task_name}"
                 changes = {"closed_channel_donation_message": wish}
                 update(
                     engine.store,
@@ -322,11 +339,12 @@ class World:
             case "resume all":
                 update_pace(engine.store, lambda p, _: resume_all(p))
 
-    def _resend(self, task: Task, handler: Handler, pair_id: str) -> None:
+    def _resend(self, handler: Handler, pair_id: str) -> None:
         status = 200
         try:
             handler.trigger(OWNER, pair_id)
         except Refusal as refusal:
             status = refusal.status
+        task = self.scheduler.current
         self.scheduler.note(f"{task.name}: the owner is answered {status}")
         self.answers.append(Answer(pair_id, tuple(task.ids), status))
