@@ -10,6 +10,7 @@ from typing import Any
 from shared import engine, logs
 from shared.bus import Bus
 from shared.clock import MachineClock
+from shared.departures import OneOfMany
 from shared.engine import Engine, Precision
 from shared.firestore_store import FirestoreStore, open_firestore
 from shared.settings import (
@@ -80,14 +81,16 @@ def start(
     line = telegram(settings) if telegram is not None else _absent("Telegram")
     asks_name = BOT_USERNAME in reads and not settings.get(BOT_USERNAME)
     username = _ask_name(line) if asks_name else settings.get(BOT_USERNAME)
+    clock = MachineClock()
     engine.use(
         Engine(
             store=FirestoreStore(open_firestore(settings)),
             bus=bus(settings) if bus is not None else _absent("a bus"),
             telegram=line,
-            clock=MachineClock(),
+            clock=clock,
             settings=settings,
             precision=PRECISION,
+            departures=OneOfMany(clock),
             bot_username=lambda: username,
         )
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from shared.bus import Bus
 from shared.clock import Clock
+from shared.departures import Departures
 from shared.pace import Tempo
 from shared.runs import Policy
 from shared.settings import (
@@ -38,6 +39,7 @@ class Engine:
     clock: Clock
     settings: Settings
     precision: Precision
+    departures: Departures
     bot_username: Callable[[], str]
 
     @property

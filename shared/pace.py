@@ -49,10 +49,6 @@ class Tempo(Record, frozen=True, kw_only=True):
         """So many pairs fill one second; at least one."""
         return max(1, int(self.rate) // 2)
 
-    def late(self, slot: datetime, now: datetime) -> bool:
-        """Whether a message for this slot may no longer leave."""
-        return now > slot + timedelta(seconds=self.spread / 2)
-
 
 class GateReason(StrEnum):
     """What holds everything back."""

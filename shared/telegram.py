@@ -1,6 +1,6 @@
 """Telegram as the functions see it: the calls in use, and every way they can end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class NotDelivered:
 
 @dataclass(frozen=True)
 class TooLate:
-    """The request could not leave in its time, and did not."""
+    """The request might not leave any more, and did not."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Telegram(Protocol):
     def make_ready(self) -> None:
         """See to it that the next call finds an open connection; what is spaced is the moment a request leaves."""
 
-    def send_message(self, chat: int, message: Message, *, within: float) -> Outcome:
-        """Post a message; Sent is the only success. TooLate if its first byte cannot leave within so many seconds."""
+    def send_message(self, chat: int, message: Message, *, may_leave: Callable[[], bool]) -> Outcome:
+        """Post a message; Sent is the only success. TooLate if `may_leave`, asked when its first byte is about to, says no."""
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
         """Delete up to 100 messages; those already gone are skipped. Done is the only success."""

@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
 from threading import Lock, local
 from typing import Any
@@ -15,10 +16,11 @@ from typing import Any
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util import Timeout
 
 from shared.messages import Button, Message
@@ -46,6 +48,9 @@ KEPT_READY = 4
 """Open connections to have at hand: a call takes one for as long as Telegram needs, and the next one leaves meanwhile."""
 IDLE_SECONDS = 30.0
 """Connections unused for longer are not trusted: a box on the way may have forgotten them without a word."""
+MOST_CONNECTIONS = 512
+"""As many as the engine on one machine has senders: a connection more would be thrown away after one call."""
+JSON = {"Content-Type": "application/json"}
 WELL_FORMED = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 
 _call = local()
@@ -57,14 +62,16 @@ class _MissedSlot(OSError):
 
 
 class _NotesDeparture:
-    """Mixed into a connection: the request's first byte leaves in its time or not at all, and it is noted that it left."""
+    """Mixed into a connection: the request's first byte leaves if it may or not at all, and it is noted that it left."""
 
     sock: Any
+    used_at: float = float("-inf")
+    """Reading of the monotonic clock when it was opened ahead of a call, or when its last call began."""
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]  # the connection class this is mixed into has it
-        if not _call.left and _call.too_late():
+        if not _call.left and not _call.may_leave():
             raise _MissedSlot
         _call.left = True
         super().send(data)  # type: ignore[misc]  # likewise
@@ -85,51 +92,99 @@ class _Https(_NotesDeparture, HTTPSConnection):
     pass
 
 
-class _HttpPool(HTTPConnectionPool):
+class _DropsIdle:
+    """Mixed into a pool: gives out no connection that was unused for long."""
+
+    monotonic: Callable[[], float]
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]  # the pool class this is mixed into has it
+        if self.monotonic() - connection.used_at > IDLE_SECONDS:
+            connection.close()
+        return connection
+
+    def _make_request(self, *args: Any, **kwargs: Any) -> Any:
+        connection, *_ = args
+        connection.used_at = self.monotonic()
+        return super()._make_request(*args, **kwargs)  # type: ignore[misc]  # likewise
+
+    def open(self, count: int) -> None:
+        """See to it that the next `count` connections given out are open. Raises urllib3's errors and OSError.
+
+        Through a proxy the call itself connects: how differs from proxy to proxy.
+        """
+        pool: Any = self
+        if pool.proxy is not None:
+            return
+        taken = [self._get_conn() for _ in range(count)]
+        try:
+            for connection in taken:
+                if connection.is_closed:
+                    connection.timeout = CONNECT_SECONDS
+                    connection.connect()
+                    connection.used_at = self.monotonic()
+        except BaseException:
+            connection.close()  # or the pool would give out one that is neither open nor closed
+            raise
+        finally:
+            for connection in reversed(taken):
+                pool._put_conn(connection)
+
+
+class _HttpPool(_DropsIdle, HTTPConnectionPool):
     ConnectionCls = _Http
 
 
-class _HttpsPool(HTTPSConnectionPool):
+class _HttpsPool(_DropsIdle, HTTPSConnectionPool):
     ConnectionCls = _Https
 
 
-def _open(pool: ConnectionPool, count: int) -> None:
-    """See to it that the next `count` connections the pool gives out are open. Raises urllib3's errors and OSError.
-
-    Through a proxy the call itself connects: how differs from proxy to proxy.
-    """
-    assert isinstance(pool, HTTPConnectionPool)
-    if pool.proxy is not None:
-        return
-    taken = [pool._get_conn() for _ in range(count)]
-    try:
-        for connection in taken:
-            if connection.is_closed:
-                connection.timeout = CONNECT_SECONDS
-                connection.connect()
-    except BaseException:
-        connection.close()  # or the pool would give out one that is neither open nor closed
-        raise
-    finally:
-        for connection in reversed(taken):
-            pool._put_conn(connection)
-
-
 class _Adapter(HTTPAdapter):
-    """No retries of its own; pools whose connections note the departure, through a proxy as well."""
+    """What requests knows of proxies and certificates; connections that note the departure, through a proxy as well."""
+
+    def __init__(self, connections: int, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        _note_departures(self.poolmanager)
+        self._note_departures(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        _note_departures(manager)
+        self._note_departures(manager)
         return manager
 
+    def _note_departures(self, manager: PoolManager) -> None:
+        clock = {"monotonic": staticmethod(self._monotonic)}
+        manager.pool_classes_by_scheme = {
+            "http": type("Pool", (_HttpPool,), clock),
+            "https": type("Pool", (_HttpsPool,), clock),
+        }
 
-def _note_departures(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+@dataclass(frozen=True)
+class _Way:
+    """How a request gets to Telegram: the pool of its connections, what comes before `/bot` in its target, its headers."""
+
+    pool: _HttpPool | _HttpsPool
+    target: str
+    headers: Mapping[str, str]
+
+
+def _find_way(url: str, adapter: HTTPAdapter) -> _Way:
+    """As requests finds it: proxies and certificates of the environment. Raises requests' errors for an address that is none."""
+    request = requests.Request("POST", url).prepare()
+    assert request.url is not None
+    found = requests.Session().merge_environment_settings(request.url, {}, None, None, None)
+    verify, proxies = found["verify"], found["proxies"]
+    pool = adapter.get_connection_with_tls_context(request, verify, proxies=proxies, cert=found["cert"])
+    assert isinstance(pool, _HttpPool | _HttpsPool)
+    adapter.cert_verify(pool, request.url, verify, found["cert"])  # type: ignore[no-untyped-call]  # the stubs have no types for it
+    proxy = select_proxy(request.url, proxies)
+    forwarded = proxy is not None and request.url.startswith("http:")
+    headers = {**JSON, **(adapter.proxy_headers(proxy) if proxy is not None and forwarded else {})}
+    return _Way(pool, adapter.request_url(request, proxies).rstrip("/"), headers)
 
 
 def open_telegram(settings: Settings) -> "TelegramHttp":
@@ -148,38 +203,32 @@ class TelegramHttp:
         url: str,
         token: Callable[[], str],
         *,
-        connections: int = 32,
+        connections: int = MOST_CONNECTIONS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._token = token
         self._monotonic = monotonic
-        self._session = requests.Session()
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
-        self._session.mount("http://", self._adapter)
-        self._session.mount("https://", self._adapter)
-        self._idle_lock = Lock()
+        self._adapter = _Adapter(connections, monotonic)
+        self._way_found: _Way | None = None
         self._readying = Lock()
-        self._last_call = monotonic()
 
     def make_ready(self) -> None:
         """Have open connections at hand; if none can be opened, the call itself will say so. One thread at a time does it."""
         if not self._readying.acquire(blocking=False):
             return
         try:
-            self._drop_idle_connections()
-            _open(self._pool(), KEPT_READY)
-        except (HTTPError, OSError) as error:
+            self._way().pool.open(KEPT_READY)
+        except (HTTPError, OSError, ValueError) as error:
             log.debug("No connection could be made ready: %s", type(error).__name__)
         finally:
             self._readying.release()
 
-    def send_message(self, chat: int, message: Message, *, within: float) -> Outcome:
-        """Post a message; Sent is the only success. TooLate if its first byte cannot leave within so many seconds.
+    def send_message(self, chat: int, message: Message, *, may_leave: Callable[[], bool]) -> Outcome:
+        """Post a message; Sent is the only success. TooLate if `may_leave` says no.
 
-        That is decided where the byte leaves: everything before it takes longer on a busy machine.
+        It is asked where the first byte leaves: everything before it takes longer on a busy machine.
         """
-        leave_by = self._monotonic() + within
         keyboard = [[_button(button)] for button in message.buttons]
         parameters = {
             "chat_id": chat,
@@ -188,7 +237,7 @@ class TelegramHttp:
             "link_preview_options": {"is_disabled": True},
             "reply_markup": {"inline_keyboard": keyboard},
         }
-        return self._outcome("sendMessage", parameters, sends=True, too_late=lambda: self._monotonic() > leave_by)
+        return self._outcome("sendMessage", parameters, sends=True, may_leave=may_leave)
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
         """Delete up to 100 messages; those already gone are skipped (Bot API, deleteMessages)."""
@@ -242,7 +291,7 @@ class TelegramHttp:
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._adapter.close()
 
     def _outcome(
         self,
@@ -250,55 +299,47 @@ class TelegramHttp:
         parameters: Mapping[str, Any],
         *,
         sends: bool,
-        too_late: Callable[[], bool] = lambda: False,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Outcome:
-        answer = self._post(method, parameters, too_late)
+        answer = self._post(method, parameters, may_leave)
         return read_answer(*answer, sends=sends) if isinstance(answer, tuple) else answer
 
     def _post(
-        self, method: str, parameters: Mapping[str, Any], too_late: Callable[[], bool] = lambda: False
+        self, method: str, parameters: Mapping[str, Any], may_leave: Callable[[], bool] = lambda: True
     ) -> tuple[int, Mapping[str, Any] | None] | Outcome:
         token = self._token()
         if not WELL_FORMED.fullmatch(token):
             return BotUnusable("BOT_TOKEN is not a bot token, which looks like 123456789:AbCdEf…")
-        self._drop_idle_connections()
-        _call.left, _call.too_late = False, too_late
+        _call.left, _call.may_leave = False, may_leave
         try:
-            response = self._session.post(
-                f"{self._url}/bot{token}/{method}",
-                data=msgspec.json.encode(parameters),
-                headers={"Content-Type": "application/json"},
-                timeout=TIME_LIMITS,  # type: ignore[arg-type]  # requests hands urllib3's own Timeout on
-                allow_redirects=False,
+            way = self._way()
+            response = way.pool.urlopen(
+                "POST",
+                f"{way.target}/bot{token}/{method}",
+                body=msgspec.json.encode(parameters),
+                headers=way.headers,
+                timeout=TIME_LIMITS,
+                retries=False,
+                assert_same_host=False,
             )
         except (OSError, HTTPError, HTTPException, ValueError) as error:  # requests' own errors are OSErrors
             missed = not _call.left and _kind(error) == _MissedSlot.__name__
             return TooLate() if missed else _failed(error, left=_call.left)
-        return response.status_code, _json_object(response.content)
+        return response.status, _json_object(response.data)
 
-    def _pool(self) -> ConnectionPool:
-        """The pool that a call goes through; chosen as requests itself does."""
-        request = requests.Request("POST", self._url).prepare()
-        found = self._session.merge_environment_settings(self._url, {}, None, None, None)
-        return self._adapter.get_connection_with_tls_context(
-            request, found["verify"], proxies=found["proxies"], cert=found["cert"]
-        )
-
-    def _drop_idle_connections(self) -> None:
-        with self._idle_lock:
-            now = self._monotonic()
-            if now - self._last_call > IDLE_SECONDS:
-                self._adapter.poolmanager.clear()
-            self._last_call = now
+    def _way(self) -> _Way:
+        if self._way_found is None:
+            self._way_found = _find_way(self._url, self._adapter)
+        return self._way_found
 
 
 def _failed(error: Exception, *, left: bool) -> Outcome:
     """The text is made from the error's kind alone: its message would hold the URL, and so the token."""
     if left:
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, ReadTimeoutError):
             return Unconfirmed("Telegram did not answer in time")
         return Unconfirmed(f"the connection broke after the request had left ({_kind(error)})")
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
         return NotDelivered(f"no connection to Telegram within {CONNECT_SECONDS:.0f} s")
     return NotDelivered(f"no connection to Telegram ({_kind(error)})")
 

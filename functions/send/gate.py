@@ -6,7 +6,7 @@ from functions.send.outcomes import about
 from shared import telegram
 from shared.engine import Engine
 from shared.events import MessageEvent
-from shared.pace import bot_unusable, probe_refused, probe_sent, throttle, unreachable
+from shared.pace import bot_unusable, probe_refused, probe_sent, probe_void, throttle, unreachable
 from shared.store import update_pace
 
 log = logging.getLogger(__name__)
@@ -34,5 +34,7 @@ def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome, *, one_
             opened = update_pace(engine.store, lambda p, _: probe_sent(p))
         case telegram.Refused() | telegram.Migrated() if event.probe:
             opened = update_pace(engine.store, lambda p, _: probe_refused(p))
+        case telegram.TooLate() if event.probe:
+            update_pace(engine.store, lambda p, now: probe_void(p, now=now))
     if opened:
         log.info("The probe was answered: the gate opens.", extra=about(event, event="gate_opened"))

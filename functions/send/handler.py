@@ -7,12 +7,13 @@ settled outcome it becomes unconfirmed, since nobody knows; after it, the deleti
 import dataclasses
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from uuid import uuid4
 
 from functions.send import gate
 from functions.send.notice import tell_owner
-from functions.send.outcomes import about, report, settled_as
+from functions.send.outcomes import SLOTS_MISSED, about, report, settled_as
 from functions.send.replacing import delete_replaced
 from shared import telegram
 from shared.clock import Stopping
@@ -29,13 +30,15 @@ from shared.deliveries import (
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
-from shared.pace import LONGEST_HOLD, probe_void, reserve
+from shared.pace import LONGEST_HOLD, Pace, probe_void, reserve
 from shared.pair import Delivery, DeliveryState, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
 
-LONGEST_WAIT = timedelta(seconds=60)
-"""A slot further away is not waited for: the message is put off, and a tick publishes it again."""
+LONGEST_WAIT = 60.0
+"""Seconds; a slot further away is not waited for: the message is put off, and a tick publishes it again."""
+MOST_NEW_SLOTS = 3
+"""A message that misses so many new slots running is given back: another process, whose clock is right, may have more luck."""
 UNREACHED_IN_A_ROW = 5
 """So many calls running that did not reach Telegram are no longer one connection's bad luck."""
 SETTLE_AGAIN_FIRST = 0.1
@@ -59,42 +62,56 @@ class Sender:
 
     def send(self, event: MessageEvent) -> None:
         """Send the message of this event, or find that nothing is left to do. Raises StoreUnavailable, Stopping."""
-        slot = event.slot
         try:
             while True:
-                slot = self._in_time(event, slot)
+                moment = self._in_time(event)
                 attempt_id = str(uuid4())
                 started, message = self._start(event, attempt_id)
-                outcome = self._call(event, started, message, attempt_id, slot)
+                outcome = self._call(event, started, message, attempt_id, moment)
                 result = self._record(event, started, attempt_id, outcome)
                 if result is not Settle.AGAIN:
                     return
         except _GivenUp:
             return
 
-    def _in_time(self, event: MessageEvent, slot: datetime) -> datetime:
-        """A slot that can be kept: the event's own, or a new one if that has passed. Returns shortly before it."""
+    def _in_time(self, event: MessageEvent) -> float:
+        """The moment to leave: in the event's slot, or in a new one if that is missed. Returns shortly before it."""
         engine, tempo = self._engine, self._engine.tempo
-        prepare = timedelta(seconds=tempo.prepare)
-        if tempo.late(slot, engine.clock.now() + prepare):
+        clock = engine.clock
+        slot = clock.monotonic() + (event.slot - clock.now()).total_seconds()
+        for _ in range(1 + MOST_NEW_SLOTS):
+            now = clock.now()
+            held_until = None if event.probe else self._held_until
+            if held_until is not None and held_until > now:
+                raise self._postpone(event, held_until, "Telegram asked for a pause")
+            wait = slot - clock.monotonic()
+            if wait > LONGEST_WAIT:
+                raise self._postpone(event, now + timedelta(seconds=wait), "its slot is too far away to wait for")
+            engine.telegram.make_ready()
+            clock.sleep(slot - tempo.prepare - clock.monotonic())
+            moment = engine.departures.place(slot, tempo, needs=tempo.prepare)
+            if moment is not None:
+                clock.sleep(moment - tempo.prepare - clock.monotonic())
+                return moment
             self._give_up_if_stale(event)
             slot = self._new_slot()
-        held_until = None if event.probe else self._held_until
-        now = engine.clock.now()
-        if held_until is not None and held_until > now:
-            self._postpone(event, held_until, "Telegram asked for a pause")
-        if slot - now > LONGEST_WAIT:
-            self._postpone(event, slot, "its slot is too far away to wait for")
-        engine.telegram.make_ready()
-        engine.clock.sleep((slot - prepare - engine.clock.now()).total_seconds())
-        return slot
+        raise self._postpone(event, clock.now(), SLOTS_MISSED, level=logging.WARNING)
 
-    def _new_slot(self) -> datetime:
-        """One more slot. After an outage hundreds of messages are late at once: one thread at a time asks for one, or they would
-        only race each other for the pace document."""
-        tempo = self._engine.tempo
+    def _new_slot(self) -> float:
+        """One more slot, as a reading of the monotonic clock. The store's time says how far away it is, so a wrong clock of this
+        machine costs no more than the slot it made the message miss.
+
+        After an outage hundreds of messages are late at once: one thread at a time asks for one, or they would only race each other
+        for the pace document.
+        """
+        clock, tempo = self._engine.clock, self._engine.tempo
+
+        def take(pace: Pace, now: datetime) -> Decision[Pace, float]:
+            decision = reserve(pace, count=1, now=now, tempo=tempo)
+            return Decision(decision.record, clock.monotonic() + (decision.result[0] - now).total_seconds())
+
         with self._reserving:
-            return update_pace(self._engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))[0]
+            return update_pace(self._engine.store, take)
 
     def _give_up_if_stale(self, event: MessageEvent) -> None:
         """A message that is done with takes no slot."""
@@ -115,7 +132,7 @@ class Sender:
         log.info("The event means nothing any more: its message is done with.", extra=about(event))
         return _GivenUp()
 
-    def _postpone(self, event: MessageEvent, until: datetime, why: str) -> None:
+    def _postpone(self, event: MessageEvent, until: datetime, why: str, *, level: int = logging.INFO) -> _GivenUp:
         update(
             self._engine.store,
             PAIRS,
@@ -124,9 +141,9 @@ class Sender:
                 pair, run_id=event.run_id, channel=event.channel, until=max(until, now), now=now
             ),
         )
-        log.info("The message is put off: %s.", why, extra=about(event, until=until))
+        log.log(level, "The message is put off: %s.", why, extra=about(event, event="message_put_off", until=until))
         self._let_another_probe(event)
-        raise _GivenUp
+        return _GivenUp()
 
     def _let_another_probe(self, event: MessageEvent) -> None:
         """No call was made: what it should have found out, another message must."""
@@ -167,27 +184,29 @@ class Sender:
         self._let_another_probe(event)
 
     def _call(
-        self, event: MessageEvent, started: Stored[Pair], message: Message, attempt_id: str, slot: datetime
+        self, event: MessageEvent, started: Stored[Pair], message: Message, attempt_id: str, moment: float | None
     ) -> telegram.Outcome:
-        """Call Telegram at the slot; if writing the start took too long, at a new one."""
-        clock, tempo = self._engine.clock, self._engine.tempo
+        """Call Telegram at that moment; if writing the start took too long, at another one. TooLate if that is missed as well."""
+        engine, tempo = self._engine, self._engine.tempo
+        clock, departures = engine.clock, engine.departures
         chat = _delivery(started.record, event).chat
-        outcome: telegram.Outcome = telegram.TooLate()
-        while isinstance(outcome, telegram.TooLate):
+        for _ in range(1 + MOST_NEW_SLOTS):
             try:
-                if tempo.late(slot, clock.now()):
-                    slot = self._new_slot()
-                    self._engine.telegram.make_ready()
-                if slot - clock.now() > LONGEST_WAIT:
-                    return telegram.NotDelivered("its slot is too far away to wait for")
-                clock.sleep((slot - clock.now()).total_seconds())
+                if moment is None:
+                    moment = departures.place(self._new_slot(), tempo, needs=0.0)
+                    engine.telegram.make_ready()
+                if moment is None or moment - clock.monotonic() > LONGEST_WAIT:
+                    break
+                clock.sleep(moment - clock.monotonic())
             except (Stopping, StoreUnavailable):
                 # The call has not begun, and the record must not stay as if it had.
                 self._settle(event, started, attempt_id, GivenBack(clock.now(), "the process stopped before the call"))
                 raise
-            within = (slot - clock.now()).total_seconds() + tempo.spread / 2
-            outcome = self._engine.telegram.send_message(chat, message, within=within)
-        return outcome
+            outcome = engine.telegram.send_message(chat, message, may_leave=partial(departures.leave, moment, tempo))
+            if not isinstance(outcome, telegram.TooLate):
+                return outcome
+            moment = departures.place(moment, tempo, needs=0.0)
+        return telegram.TooLate()
 
     def _record(self, event: MessageEvent, started: Stored[Pair], attempt_id: str, outcome: telegram.Outcome) -> Settle:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""

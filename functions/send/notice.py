@@ -26,9 +26,15 @@ def tell_owner(engine: Engine, before: Pair, after: Pair) -> None:
     try:
         tempo = engine.tempo
         (slot,) = update_pace(engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))
-        engine.clock.sleep((slot - engine.clock.now()).total_seconds())
-        within = (slot - engine.clock.now()).total_seconds() + tempo.spread / 2
-        outcome = engine.telegram.send_message(chat, pause_notice(after), within=within)
+        wait = (slot - engine.clock.now()).total_seconds()
+        moment = engine.departures.place(engine.clock.monotonic() + wait, tempo, needs=0.0)
+        if moment is None:
+            outcome: telegram.Outcome = telegram.TooLate()
+        else:
+            engine.clock.sleep(moment - engine.clock.monotonic())
+            outcome = engine.telegram.send_message(
+                chat, pause_notice(after), may_leave=lambda: engine.departures.leave(moment, tempo)
+            )
     except StoreUnavailable as error:
         log.warning("The owner was not told of the pause: %s", error, extra=_about(after, "pause_notice_failed"))
         return

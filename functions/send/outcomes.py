@@ -13,6 +13,7 @@ FIRST_BACK_OFF = 15.0
 LONGEST_BACK_OFF = 900.0
 """Seconds until a message that did not reach Telegram is tried again; doubled each time."""
 BOT_BACK_OFF = 60.0
+SLOTS_MISSED = "its slots were all missed; if this goes on, this machine's clock is wrong or it is too slow"
 AS_IF_TO_ANOTHER = "Telegram answered as if to another call"
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def settled_as(outcome: telegram.Outcome, *, now: datetime, tries: int) -> Outco
         case telegram.Unconfirmed(why):
             return Unknown(why)
         case telegram.TooLate():
-            return GivenBack(now, "its slot had passed")
+            return GivenBack(now, SLOTS_MISSED)
         case telegram.Done():
             return Unknown(AS_IF_TO_ANOTHER)
 
@@ -79,6 +80,6 @@ def _words(outcome: telegram.Outcome, title: str) -> tuple[int, str, str, dict[s
             sentence = f"Nobody knows whether the message to {title} was posted: {why}. Look into the channel."
             return logging.WARNING, "message_unconfirmed", sentence, {}
         case telegram.TooLate():
-            return logging.INFO, "too_late", f"The message to {title} missed its slot.", {}
+            return logging.WARNING, "message_put_off", f"The message to {title} is put off: {SLOTS_MISSED}.", {}
         case telegram.Done():
             return logging.ERROR, "message_unconfirmed", f"The message to {title}: {AS_IF_TO_ANOTHER}.", {}

@@ -15,6 +15,7 @@ from infra.embedded.stopping import StoppableClock
 from infra.embedded.workspace import Workspace
 from shared import engine
 from shared.clock import Clock
+from shared.departures import Alone
 from shared.engine import Engine, Precision
 from shared.events import TickEvent, Topic
 from shared.logs import fields
@@ -54,6 +55,7 @@ class Service:
                 clock=self._clock,
                 settings=workspace.settings,
                 precision=PRECISION,
+                departures=Alone(self._clock),
                 bot_username=bot_username,
             )
         )

@@ -76,7 +76,7 @@ class SilentTelegram:
     def make_ready(self) -> None:
         """There is no connection."""
 
-    def send_message(self, chat: int, message: Message, *, within: float) -> Outcome:  # noqa: ARG002 - the protocol's
+    def send_message(self, chat: int, message: Message, *, may_leave: Callable[[], bool]) -> Outcome:  # noqa: ARG002 - the protocol's
         """Noted, as sent."""
         with self._lock:
             self.noted.append(Noted(chat, self._clock.now()))

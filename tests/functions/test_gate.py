@@ -10,6 +10,7 @@ from shared.owner import pause
 from shared.pace import Gate, GateReason, Pace, pause_all, resume_all
 from shared.pair import Channel, DeliveryState, Pair, PairState
 from shared.store import PACE, PAIRS, read_pace, update, update_pace
+from shared.telegram_http import TelegramHttp
 from tests.clocks import NOON
 from tests.functions.tokens import bearer
 from tests.functions.world import World
@@ -23,7 +24,7 @@ def gate(world: World) -> Gate | None:
 
 
 def cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.current().telegram, "_url", NOWHERE)
+    monkeypatch.setattr(engine.current().telegram, "_way", TelegramHttp(NOWHERE, lambda: "")._way)
 
 
 def press(world: World, pair: Pair) -> int:

@@ -1,19 +1,22 @@
 """Every way a call can end, and what the record then says."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from functions.send.handler import Sender
 from infra.telegram_simulator.scripting import Script
-from shared import telegram_http
-from shared.events import MessageEvent, TickEvent, Topic
+from shared import engine, telegram_http
+from shared.departures import Alone
+from shared.events import MessageEvent, TickEvent, Topic, decode
 from shared.owner import pause
 from shared.pace import GateReason
 from shared.pair import Channel, DeliveryState, Pair, PairState, Schedule
 from shared.store import PAIRS, Changed, StoreUnavailable, read_pace, update
-from tests.clocks import NOON
+from tests.clocks import NOON, ManualClock
 from tests.functions.world import World, make_world
 from tests.memory.store import MemoryStore
 from tests.pairs import a_pair
@@ -403,3 +406,74 @@ def test_writes_whose_answers_are_lost_post_every_message_once(flaky: tuple[Worl
     for pair in pairs:
         assert posted(world, pair) == 1
         assert world.pair(pair).successful_broadcasts == 1
+
+
+class Ahead(ManualClock):
+    """Shows other clocks' time and so many seconds more."""
+
+    def __init__(self, right: ManualClock, seconds: float) -> None:
+        self.__dict__ = right.__dict__
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() - self._ahead.total_seconds()
+
+
+class Sluggish(ManualClock):
+    """Wakes a second late from every wait."""
+
+    def __init__(self, right: ManualClock) -> None:
+        self.__dict__ = right.__dict__
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(max(seconds, 0.0) + 1.0)
+
+
+def queued_message(world: World, pair: Pair) -> MessageEvent:
+    world.add(pair)
+    world.queue.publish([TickEvent()])
+    world.run(only=[Topic.TICKS, Topic.BROADCASTS])
+    return next(e for e in (decode(MessageEvent, d) for d in world.queue.contents(Topic.MESSAGES)) if e.channel is OPEN)
+
+
+def test_a_machine_whose_clock_is_ahead_takes_one_new_slot_by_the_stores_time(world: World) -> None:
+    event = queued_message(world, a_pair())
+    before = read_pace(world.store).record.next_slot
+    assert before is not None
+
+    Sender(replace(engine.current(), clock=Ahead(world.clock, 5.0))).send(event)
+
+    assert world.simulator.accepted_count() == 1
+    assert read_pace(world.store).record.next_slot == before + engine.current().tempo.step
+
+
+def test_a_machine_too_slow_for_any_slot_puts_the_message_off_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = a_pair()
+    event = queued_message(world, pair)
+
+    Sender(replace(engine.current(), clock=Sluggish(world.clock))).send(event)
+
+    assert world.simulator.accepted_count() == 0
+    assert world.delivery(pair, OPEN).state is DeliveryState.QUEUED
+    assert "clock" in caplog.text
+
+    world.tick()
+    assert world.delivery(pair, OPEN).state is DeliveryState.SENT
+
+
+def test_the_only_process_that_sends_needs_no_new_slot_for_a_message_that_is_late() -> None:
+    world, close = make_world(departures=Alone)
+    event = queued_message(world, a_pair())
+    before = read_pace(world.store).record.next_slot
+
+    world.clock.advance(10)
+    Sender(engine.current()).send(event)
+
+    assert world.simulator.accepted_count() == 1
+    assert read_pace(world.store).record.next_slot == before
+    close()

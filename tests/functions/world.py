@@ -15,6 +15,8 @@ from infra.telegram_simulator.limits import Limits
 from infra.telegram_simulator.server import SimulatorServer
 from infra.telegram_simulator.simulator import Simulator
 from shared import engine
+from shared.clock import Clock
+from shared.departures import Departures, OneOfMany
 from shared.engine import Engine, Precision
 from shared.events import MessageEvent, TickEvent, Topic, decode
 from shared.pair import Channel, Delivery, Pair, Run
@@ -113,6 +115,7 @@ def make_world(
     limits: Limits | None = None,
     store: Callable[[MemoryStore], Store] = lambda store: store,
     bus: Callable[[MemoryQueue], Any] = lambda queue: queue,
+    departures: Callable[[Clock], Departures] = OneOfMany,
 ) -> "tuple[World, Callable[[], None]]":
     """A world, and what closes it. `store` and `bus` may wrap what the functions get to see."""
     clock = ManualClock()
@@ -130,6 +133,7 @@ def make_world(
             clock=clock,
             settings=settings,
             precision=Precision(spread=0.015, lead=0.05, prepare=0.004),
+            departures=departures(clock),
             bot_username=lambda: BOT,
         )
     )

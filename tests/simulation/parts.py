@@ -247,11 +247,11 @@ class SimulatedTelegram:
     def make_ready(self) -> None:
         return None
 
-    def send_message(self, chat: int, message: Message, *, within: float) -> telegram.Outcome:
+    def send_message(self, chat: int, message: Message, *, may_leave: Callable[[], bool]) -> telegram.Outcome:
         scheduler = self._scheduler
         task = scheduler.current
         key = f"{task.name} {task.steps} sends"
-        if within < 0:
+        if not may_leave():
             return telegram.TooLate()
         assert message.html
         scheduler.pause(scheduler.chance.unit(f"way {key}") * 0.04)

@@ -178,7 +178,7 @@ def _standing(world: World, pair: Pair, runs: list[Run]) -> Iterator[str]:
 
 def _pace(world: World) -> Iterator[str]:
     """Promise 4: no second sees more than the rate."""
-    if not world.same_time:
+    if not world.same_time and not world.alone:
         return
     times = sorted([message.micros for message in world.telegram.accepted] + world.telegram.notices)
     for first, last in zip(times, times[world.rate :], strict=False):

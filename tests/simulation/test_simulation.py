@@ -11,9 +11,9 @@ import functions.trigger.handler as trigger
 from functions.send import outcomes
 from shared import deliveries, owner, runs, telegram
 from shared.decision import Decision, unchanged
+from shared.departures import OneOfMany
 from shared.pair import Channel, DeliveryState, Fault, Pair, replace
 from tests.simulation.failures import shrink, told, try_seed
-from tests.simulation.parts import SimulatedTelegram
 
 QUICK_SEEDS, SEEDS, CHUNK = 50, 200, 10
 ENOUGH = 60
@@ -56,9 +56,9 @@ def _double_claim(patch: pytest.MonkeyPatch) -> None:
 def _settle_before_send(patch: pytest.MonkeyPatch) -> None:
     call: Any = send.Sender._call
 
-    def early(self: Any, event: Any, started: Any, message: Any, attempt_id: str, slot: datetime) -> Any:
-        self._settle(event, started, attempt_id, deliveries.Posted(1, slot))
-        return call(self, event, started, message, attempt_id, slot)
+    def early(self: Any, event: Any, started: Any, message: Any, attempt_id: str, *more: Any) -> Any:
+        self._settle(event, started, attempt_id, deliveries.Posted(1, event.slot))
+        return call(self, event, started, message, attempt_id, *more)
 
     patch.setattr(send.Sender, "_call", early)
 
@@ -126,11 +126,11 @@ def _partial_broadcast_sent_again_whole(patch: pytest.MonkeyPatch) -> None:
 def _old_message_deleted_first(patch: pytest.MonkeyPatch) -> None:
     call: Any = send.Sender._call
 
-    def delete_first(self: Any, event: Any, started: Any, message: Any, attempt_id: str, slot: datetime) -> Any:
+    def delete_first(self: Any, event: Any, started: Any, *more: Any) -> Any:
         live = started.record.live(event.channel)
         if live is not None:
             self._engine.telegram.delete_messages(live.chat, [live.message_id])
-        return call(self, event, started, message, attempt_id, slot)
+        return call(self, event, started, *more)
 
     patch.setattr(send.Sender, "_call", delete_first)
 
@@ -152,13 +152,8 @@ def _replaced_message_left_standing(patch: pytest.MonkeyPatch) -> None:
 
 
 def _late_slot_used_all_the_same(patch: pytest.MonkeyPatch) -> None:
-    call = SimulatedTelegram.send_message
-
-    def send_message(self: Any, chat: int, message: Any, *, within: float) -> telegram.Outcome:
-        return call(self, chat, message, within=max(within, 0.0))
-
-    patch.setattr("shared.pace.Tempo.late", lambda *_: False)
-    patch.setattr(SimulatedTelegram, "send_message", send_message)
+    patch.setattr(OneOfMany, "place", lambda self, slot, tempo, *, needs: slot)  # noqa: ARG005 - the rule's
+    patch.setattr(OneOfMany, "leave", lambda *_: True)
 
 
 def _sent_again_when_its_event_returns(patch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from functions.trigger.handler import Handler, Refusal
 from shared import owner
 from shared.bus import BusUnavailable
 from shared.consume import consume
+from shared.departures import Alone, OneOfMany
 from shared.engine import Engine, Precision
 from shared.events import BroadcastEvent, Event, MessageEvent, TickEvent, Topic, encode
 from shared.pace import pause_all, resume_all
@@ -107,6 +108,8 @@ class World:
         self.interval_hours = (1, 6, 24)[chance.below("interval", 3)]
         self.same_time = chance.unit("clocks") < 0.6
         """Whether the instances' clocks agree well enough for the pace; in the other seeds they differ by up to 10 s."""
+        self.alone = chance.unit("alone") < 0.3
+        """Whether one process does all the sending, as on one machine."""
         pairs = [
             a_pair(number + 1, notification_status=True, notification_id=700 + number)
             for number in range(chance.below("pairs", 6) + 1)
@@ -120,7 +123,9 @@ class World:
         self.unexpected: list[str] = []
         self.finished: set[str] = set()
         """Names of the handlers that came to their own end."""
-        self._instances = {topic: [self._instance(f"{topic.value}-{n}") for n in range(2)] for topic in Topic}
+        self._instances = {
+            topic: [self._instance(f"{topic.value}-{n}") for n in range(1 if self.alone else 2)] for topic in Topic
+        }
         self._owners = [self._instance(f"trigger-{n}") for n in range(2)]
         self._engines: dict[str, Engine] = {}
         self._senders: dict[tuple[str, int], Sender] = {}
@@ -145,11 +150,12 @@ class World:
     def engine_of(self, instance: Instance) -> Engine:
         """What the functions of this process work with."""
         if instance.name not in self._engines:
+            clock = SimulatedClock(self.scheduler, instance)
             self._engines[instance.name] = Engine(
                 store=SimulatedStore(self.scheduler, self.store),
                 bus=SimulatedBus(self.scheduler, self._carry),
                 telegram=self.telegram,
-                clock=SimulatedClock(self.scheduler, instance),
+                clock=clock,
                 settings=Settings(
                     {
                         "TELEGRAM_RATE": str(self.rate),
@@ -158,6 +164,7 @@ class World:
                     }
                 ),
                 precision=PRECISION,
+                departures=Alone(clock) if self.alone else OneOfMany(clock),
                 bot_username=lambda: "harbor_bot",
             )
         return self._engines[instance.name]

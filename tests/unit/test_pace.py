@@ -115,14 +115,6 @@ def test_the_pace_uses_the_rate_but_for_the_spread(rate: int, spread: float) -> 
     assert slots[-1] - slots[0] < 10 * SECOND * (1 + spread) + timedelta(milliseconds=21)
 
 
-def test_a_message_may_leave_until_half_a_spread_after_its_slot() -> None:
-    half = timedelta(seconds=EMBEDDED.spread / 2)
-
-    assert not EMBEDDED.late(NOON, NOON - SECOND)
-    assert not EMBEDDED.late(NOON, NOON + half)
-    assert EMBEDDED.late(NOON, NOON + half + timedelta.resolution)
-
-
 @pytest.mark.parametrize(("rate", "pairs"), [(25, 12), (30, 15), (2, 1), (1, 1), (0.5, 1)])
 def test_a_second_is_filled_by_half_as_many_pairs_and_at_least_one(rate: float, pairs: int) -> None:
     assert tempo(rate).pairs_per_second == pairs
