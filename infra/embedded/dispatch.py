@@ -9,7 +9,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore, Event, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
 from infra.embedded.event_queue import EventQueue, Taken
@@ -34,8 +34,8 @@ class Dispatcher:
         self._topic = topic
         self._app = app
         self._stop = stop
-        self._free = BoundedSemaphore(workers)
-        self._workers = workers
+        self._free = workers
+        self._freed = Condition()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=topic.value)
         self._thread = Thread(target=self._run, name=f"dispatch-{topic.value}")
 
@@ -64,20 +64,24 @@ class Dispatcher:
                 self._stop.wait(LOOK_AGAIN_SECONDS)
 
     def _hand_out(self) -> None:
-        room = 1
-        self._free.acquire()
-        while room < self._workers and self._free.acquire(blocking=False):
-            room += 1
-        handed = 0
-        try:
-            for event in self._queue.take(self._topic, room):
+        with self._freed:
+            self._freed.wait_for(lambda: self._free > 0)
+            room = self._free
+        taken = self._queue.take(self._topic, room)
+        for event in taken:
+            self._occupy(1)
+            try:
                 self._pool.submit(self._deliver, event)
-                handed += 1
-        finally:
-            for _ in range(room - handed):
-                self._free.release()
-        if not handed:
+            except BaseException:
+                self._occupy(-1)
+                raise
+        if not taken:
             self._queue.wait(self._topic, LOOK_AGAIN_SECONDS)
+
+    def _occupy(self, workers: int) -> None:
+        with self._freed:
+            self._free -= workers
+            self._freed.notify()
 
     def _deliver(self, taken: Taken) -> None:
         try:
@@ -92,7 +96,7 @@ class Dispatcher:
             # Nobody looks at this thread's result; without a line here the fault would be swallowed.
             log.exception("An event could not be delivered and comes again.", extra=fields(event="unexpected"))
         finally:
-            self._free.release()
+            self._occupy(-1)
 
 
 def call(app: WsgiApp, taken: Taken) -> tuple[int, str]:
