@@ -87,4 +87,4 @@ def _message(data: Any) -> Mapping[str, Any]:
 def _trace_at_hand() -> str | None:
     if not has_request_context():
         return None
-    return trace_of(dict(request.headers), os.environ.get("GOOGLE_CLOUD_PROJECT"))
+    return trace_of(request.headers, os.environ.get("GOOGLE_CLOUD_PROJECT"))

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{20,}")
 """A bot token: the bot's id, a colon, a secret (35 characters today)."""
@@ -36,7 +36,13 @@ def fields(**values: object) -> dict[str, dict[str, object]]:
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 
-def trace_of(headers: Mapping[str, str], project: str | None) -> str | None:
+class Headers(Protocol):
+    """A request's headers: a name's value, or what to take where there is none."""
+
+    def get(self, name: str, default: str, /) -> str: ...
+
+
+def trace_of(headers: Headers, project: str | None) -> str | None:
     """The trace id in a request's `Traceparent` or `X-Cloud-Trace-Context`, qualified by the project where it is known."""
     parts = headers.get("Traceparent", "").split("-")
     found = parts[1] if len(parts) == 4 else headers.get("X-Cloud-Trace-Context", "").split("/")[0]
