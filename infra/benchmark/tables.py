@@ -1,11 +1,13 @@
 """What a measurement found: a question and a table that answers it, as text that reads well at a terminal and on a page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from unicodedata import east_asian_width
 
 Cell = str | int | float | None
 """None: this is not known of this row."""
+Say = Callable[[str], None]
+"""Takes what is measured now, for whoever waits."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The work every sender is given: the two messages of so many pairs, each to a channel of its own."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,9 +15,10 @@ CLIENT = "8dcdf36a-dbde-52a4-a034-ed11820e0506"
 FIRST_OPEN, FIRST_CLOSED = -1001000000000, -1002000000000
 
 
-def pairs(count: int, *, next_send_time: datetime, now: datetime) -> list[Pair]:
-    """So many pairs with three tiers each; none was ever sent."""
-    return [_pair(number, next_send_time, now) for number in range(count)]
+def pairs(count: int) -> list[Pair]:
+    """So many pairs with three tiers each; none was ever sent, and none is due within a day."""
+    now = datetime.now(UTC)
+    return [_pair(number, now) for number in range(count)]
 
 
 def chats(pairs: Sequence[Pair]) -> list[int]:
@@ -31,7 +32,7 @@ def write_messages(path: Path, pairs: Sequence[Pair]) -> None:
     path.write_bytes(msgspec.json.encode(messages))
 
 
-def _pair(number: int, next_send_time: datetime, now: datetime) -> Pair:
+def _pair(number: int, now: datetime) -> Pair:
     open_id, closed_id = FIRST_OPEN - number, FIRST_CLOSED - number
     return Pair(
         id=new_pair_id(open_id),
@@ -51,7 +52,7 @@ def _pair(number: int, next_send_time: datetime, now: datetime) -> Pair:
         sub_2_time=30,
         sub_3_price=Decimal("120.00"),
         sub_3_time=365,
-        next_send_time=next_send_time,
+        next_send_time=now + timedelta(days=1),
         created_at=now,
         updated_at=now,
     )
