@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from infra.benchmark.parts import peers
+from infra.benchmark.parts import cold_start, growth, kill, long_run, operations, peers, resend, simulator
 from infra.benchmark.progress import Progress
 from infra.benchmark.sizes import FULL, TINY, Sizes
 from infra.benchmark.tables import Say, Table
@@ -30,7 +30,14 @@ class Part:
 
 
 PARTS = {
-    "peers": Part("Beside the peers", 6, peers.measure),
+    "simulator": Part("How fast can Telegram be?", 0.5, simulator.measure),
+    "peers": Part("How fast, how surely, at what cost, beside the peers?", 6, peers.measure),
+    "kill": Part("What does kill -9 do?", 2, kill.measure),
+    "resend": Part("How soon does a press of Resend show?", 2, resend.measure),
+    "operations": Part("What does a broadcast cost the store?", 0.2, operations.measure),
+    "growth": Part("What do idle pairs cost?", 0.5, growth.measure),
+    "long-run": Part("What if thousands of pairs are due at once?", 2, long_run.measure),
+    "cold-start": Part("What does starting a function cost?", 0.5, cold_start.measure),
 }
 
 
@@ -79,8 +86,8 @@ def heading() -> str:
             "",
             f"Measured with `make bench WRITE=1` on {os.cpu_count()} cores, Python {platform.python_version()},"
             f" {platform.system()} {platform.machine()}.",
-            "Sender, simulated Telegram and the benchmark itself share these cores. Seconds and CPU are this machine's; what carries",
-            "over to another is how the rows of a table compare, which is why ratios stand beside them.",
+            "Sender, simulated Telegram and the benchmark itself share these cores. Seconds and CPU are this machine's; what",
+            "carries over to another is how the rows of a table compare, which is why ratios stand beside them.",
         ]
     )
 

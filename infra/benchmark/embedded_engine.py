@@ -10,6 +10,7 @@ from types import TracebackType
 
 import requests
 
+from infra.benchmark.owner import SECRET
 from infra.benchmark.telegram_process import ROOT, TOKEN
 from infra.benchmark.waiting import NotDone, wait_until
 from infra.embedded.workspace import REAL, Workspace, open_workspace
@@ -19,7 +20,6 @@ from shared.pair import Pair, replace
 from shared.settings import Settings
 from shared.store import PAIRS
 
-SECRET = "the-secret-of-a-benchmark-that-is-over-soon"
 START_SECONDS = 60.0
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 
@@ -86,6 +86,10 @@ class EmbeddedEngine:
             seconds,
             lambda: f"{store.count_running()} broadcasts are on:\n{self._said()}",
         )
+
+    def pairs(self) -> list[Pair]:
+        """All pairs as they are stored now."""
+        return [stored.record for stored in self.workspace.store.all_pairs()]
 
     def kill(self) -> None:
         """kill -9."""

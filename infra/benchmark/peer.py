@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from infra.benchmark import work
 from infra.benchmark.telegram_process import ROOT, TOKEN
 from infra.benchmark.waiting import NotDone, wait_until
@@ -62,7 +64,7 @@ class PeerProcess:
         self.name = peer.name
         self._folder = folder
         messages = folder / "messages.json"
-        work.write_messages(messages, pairs)
+        messages.write_bytes(msgspec.json.encode(work.messages(pairs)))
         self._command = [str(python), "-m", f"infra.benchmark.drivers.{peer.driver}"]
         self._command += [str(messages), telegram_url, TOKEN, str(rate), str(folder)]
         self._said = folder / "said"

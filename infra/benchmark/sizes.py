@@ -17,6 +17,8 @@ class Sizes:
     slow_peer_pairs: int
     """Of a peer that sends one message after the other."""
     killed_pairs: int
+    kills: int
+    """Of each sender that survives them."""
     presses: int
     """Of Resend, each for a pair of its own."""
     counted_pairs: int
@@ -27,8 +29,8 @@ class Sizes:
     long_run_pairs: int
     starts: int
     """Of each function."""
-    simulator_messages: int
-    """With which the simulated Telegram alone is tried."""
+    simulator_pairs: int
+    """With whose messages the simulated Telegram alone is tried."""
 
 
 FULL = Sizes(
@@ -38,13 +40,14 @@ FULL = Sizes(
     peer_pairs=300,
     slow_peer_pairs=100,
     killed_pairs=150,
+    kills=2,
     presses=120,
     counted_pairs=100,
     idle_pairs=(10, 1_000, 100_000),
     ticks=50,
     long_run_pairs=10_000,
     starts=7,
-    simulator_messages=20_000,
+    simulator_pairs=10_000,
 )
 TINY = Sizes(
     peers=False,
@@ -53,11 +56,12 @@ TINY = Sizes(
     peer_pairs=3,
     slow_peer_pairs=3,
     killed_pairs=10,
+    kills=1,
     presses=2,
     counted_pairs=2,
     idle_pairs=(10, 100),
     ticks=2,
     long_run_pairs=20,
     starts=1,
-    simulator_messages=200,
+    simulator_pairs=100,
 )

@@ -35,8 +35,15 @@ class Account:
     """What came of messages of which each chat was to get one."""
 
     accepted: int
-    lost: int
+    without: frozenset[int]
+    """Chats that got none."""
     doubled: int
+    """Messages on top of a chat's first."""
+
+    @property
+    def lost(self) -> int:
+        """How many chats got none."""
+        return len(self.without)
 
 
 class TelegramProcess:
@@ -62,12 +69,12 @@ class TelegramProcess:
         return msgspec.json.decode(self._get("calls"), type=list[Call])
 
     def account(self, chats: Sequence[int]) -> Account:
-        """How many of these chats got no message, and how many messages came on top of the first."""
+        """What these chats got, and whether any chat got more than one."""
         channels = msgspec.json.decode(self._get("record"), type=list[_Channel])
         got = Counter(message.chat_id for channel in channels for message in channel.messages)
         return Account(
             accepted=got.total(),
-            lost=sum(1 for chat in chats if not got[chat]),
+            without=frozenset(chat for chat in chats if not got[chat]),
             doubled=sum(count - 1 for count in got.values()),
         )
 

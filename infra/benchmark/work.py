@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
-import msgspec
-
+from infra.benchmark.owner import CLIENT
 from infra.benchmark.telegram_process import BOT
 from shared.messages import render
 from shared.pair import Channel, Pair, new_pair_id
 
-CLIENT = "8dcdf36a-dbde-52a4-a034-ed11820e0506"
 FIRST_OPEN, FIRST_CLOSED = -1001000000000, -1002000000000
 
 
@@ -26,10 +23,9 @@ def chats(pairs: Sequence[Pair]) -> list[int]:
     return [pair.chat(channel) for pair in pairs for channel in Channel]
 
 
-def write_messages(path: Path, pairs: Sequence[Pair]) -> None:
-    """The same messages as parameters of sendMessage, a JSON list: what a sender that knows no pairs is given."""
-    messages = [_parameters(pair, channel) for pair in pairs for channel in Channel]
-    path.write_bytes(msgspec.json.encode(messages))
+def messages(pairs: Sequence[Pair]) -> list[dict[str, object]]:
+    """The same messages as parameters of sendMessage: what a sender that knows no pairs is given."""
+    return [_parameters(pair, channel) for pair in pairs for channel in Channel]
 
 
 def _pair(number: int, now: datetime) -> Pair:

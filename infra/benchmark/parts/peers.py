@@ -121,4 +121,4 @@ def _result(entry: Entry, telegram_options: Sequence[str]) -> Result:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmark-")))
         telegram = stack.enter_context(TelegramProcess(*telegram_options))
         sender = stack.enter_context(entry.make(folder, telegram.url, given))
-        return race(sender, telegram, work.chats(given), seconds=PATIENCE + 2 * entry.pairs / SLOWEST)
+        return race(sender, telegram, work.chats(given), patience=PATIENCE + 2 * entry.pairs / SLOWEST)

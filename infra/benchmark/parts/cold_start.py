@@ -1,4 +1,4 @@
-"""What starting a function costs: CPU seconds and memory of its imports, beside the floor that serving anything costs."""
+"""What starting each function costs in the cloud: CPU and memory of its imports, beside the floor that serving anything costs."""
 
 import json
 import os
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import click
-
-from infra.bundles.__main__ import FUNCTIONS, ROOT
+from infra.benchmark.sizes import Sizes
+from infra.benchmark.tables import Cell, Say, Table
+from infra.bundles.__main__ import FUNCTIONS, ROOT, build
 
 FLOOR = "import functions_framework"
-TIMES = 7
 MEASURE = """
 import json, resource
 before = resource.getrusage(resource.RUSAGE_SELF)
@@ -41,9 +41,25 @@ class Cost:
     memory: float
 
 
-def cost(statement: str, folder: Path, environ: Mapping[str, str]) -> Cost:
+def measure(sizes: Sizes, say: Say) -> list[Table]:
+    """Each function's bundle, started several times."""
+    say("the floor")
+    floor = _cost(FLOOR, ROOT, {}, sizes.starts)
+    rows: list[list[Cell]] = [[FLOOR, 1000 * floor.cpu_seconds, 1.0, floor.memory]]
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        for function in FUNCTIONS:
+            say(function)
+            bundle = Path(folder) / function
+            build(function, bundle)
+            found = _cost("import main", bundle, SETTINGS, sizes.starts)
+            rows.append([function, 1000 * found.cpu_seconds, found.cpu_seconds / floor.cpu_seconds, found.memory])
+    note = f"Medians of {sizes.starts} processes, from the bundle with its bytecode. Nothing is served for less than the floor."
+    return [Table("Importing a function", ("start", "CPU ms", "floor = 1", "MiB"), rows, note)]
+
+
+def _cost(statement: str, folder: Path, environ: Mapping[str, str], times: int) -> Cost:
     """What this statement costs in a process of its own, in this folder."""
-    found = [_once(statement, folder, environ) for _ in range(TIMES)]
+    found = [_once(statement, folder, environ) for _ in range(times)]
     return Cost(
         statistics.median(cpu for cpu, _ in found),
         statistics.median(kib for _, kib in found) / 1024,
@@ -61,19 +77,3 @@ def _once(statement: str, folder: Path, environ: Mapping[str, str]) -> tuple[flo
     )
     cpu, kib = json.loads(done.stdout.splitlines()[-1])
     return cpu, kib
-
-
-@click.command()
-def main() -> None:
-    """Print what each function's start costs, and its ratio to the floor."""
-    floor = cost(FLOOR, ROOT, {})
-    click.echo(f"{'start':10} {'CPU s':>7} {'MiB':>5} {'CPU, floor = 1':>15}")
-    click.echo(f"{'floor':10} {floor.cpu_seconds:7.3f} {floor.memory:5.0f} {1:15.2f}   ({FLOOR})")
-    for function in FUNCTIONS:
-        found = cost("import main", ROOT / "build" / function, SETTINGS)
-        ratio = found.cpu_seconds / floor.cpu_seconds
-        click.echo(f"{function:10} {found.cpu_seconds:7.3f} {found.memory:5.0f} {ratio:15.2f}")
-
-
-if __name__ == "__main__":
-    main()
