@@ -51,7 +51,7 @@ def main(only: Sequence[str], tiny: bool, write: bool) -> None:
     sizes = TINY if tiny else FULL
     if not tiny:
         click.echo(f"About {sum(PARTS[name].minutes for name in names):.0f} minutes on two idle cores.", err=True)
-    texts, faults = [heading()], []
+    texts, faults = [heading()], list[str]()
     click.echo(texts[0])
     with Progress() as progress:
         for name, found in _measured(names, sizes, progress):

@@ -1,4 +1,4 @@
-"""The functions on SQLite in this thread, event by event, on a clock that passes only in waits: for counting and for timing a tick."""
+"""The functions on SQLite in this thread, event by event, on a clock that passes only in waits: for counting and for timing."""
 
 import sqlite3
 from collections import Counter

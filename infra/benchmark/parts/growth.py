@@ -11,7 +11,7 @@ from infra.benchmark.sizes import Sizes
 from infra.benchmark.tables import Cell, Say, Table
 
 COLUMNS = (
-    "idle pairs", "stored in s", "MiB on disk", "a tick, ms", "fewest pairs = 1", "queries", "documents read", "pace read", "written",
+    "idle pairs", "stored in s", "MiB on disk", "a tick, ms", "fewest pairs = 1", "queries", "pairs read", "pace read", "written",
 )  # fmt: skip
 
 

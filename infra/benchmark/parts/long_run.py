@@ -10,7 +10,7 @@ from infra.benchmark import work
 from infra.benchmark.embedded_engine import EmbeddedEngine
 from infra.benchmark.race import race
 from infra.benchmark.sizes import Sizes
-from infra.benchmark.tables import Say, Table
+from infra.benchmark.tables import Cell, Say, Table
 from infra.benchmark.telegram_process import TelegramProcess
 
 CEILING = 1_000
@@ -36,7 +36,7 @@ def measure(sizes: Sizes, say: Say) -> list[Table]:
         engine = stack.enter_context(EmbeddedEngine(folder, telegram.url, given, rate=CEILING))
         result = race(engine, telegram, work.chats(given), patience=PATIENCE + 2 * count / SLOWEST)
     first, last = thirds(result.memory)
-    row = [
+    row: list[Cell] = [
         f"{count:,}",
         result.account.accepted,
         result.seconds,

@@ -34,7 +34,7 @@ def measure(sizes: Sizes, say: Say) -> list[Table]:
         engine = stack.enter_context(EmbeddedEngine(folder, telegram.url, given, rate=RATE))
         engine.start()
         session = stack.enter_context(requests.Session())
-        session.headers |= authorization()
+        session.headers.update(authorization())
         for number, pair in enumerate(given):
             if number % 10 == 0:
                 say(f"press {number + 1} of {len(given)}")

@@ -3,7 +3,7 @@
 from infra.benchmark import work
 from infra.benchmark.hammer import CONNECTIONS, hammer
 from infra.benchmark.sizes import Sizes
-from infra.benchmark.tables import Say, Table
+from infra.benchmark.tables import Cell, Say, Table
 from infra.benchmark.telegram_process import TelegramProcess
 from infra.benchmark.usage import usage
 
@@ -18,6 +18,6 @@ def measure(sizes: Sizes, say: Say) -> list[Table]:
         before = usage(telegram.pid).cpu_seconds
         rate = hammer(telegram.url, messages)
         cpu_seconds = (usage(telegram.pid).cpu_seconds - before) / len(messages) * 1000
-    row = [f"{CONNECTIONS} connections, requests made beforehand", len(messages), rate, cpu_seconds]
+    row: list[Cell] = [f"{CONNECTIONS} connections, requests made beforehand", len(messages), rate, cpu_seconds]
     note = "Without latency. As a process of its own it takes one core at most; a sender that needs one as well leaves it less."
     return [Table("The simulated Telegram alone", COLUMNS, [row], note)]
