@@ -4,21 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import requests
 
 from infra.benchmark.owner import SECRET
+from infra.benchmark.records import fill, make_due
 from infra.benchmark.telegram_process import ROOT, TOKEN
 from infra.benchmark.waiting import NotDone, wait_until
-from infra.embedded.workspace import REAL, Workspace, open_workspace
+from infra.embedded.workspace import REAL, open_workspace
 from infra.rehearsal.emulators import free_port
 from shared.events import TickEvent
-from shared.pair import Pair, replace
+from shared.pair import Pair
 from shared.settings import Settings
-from shared.store import PAIRS
 
 START_SECONDS = 60.0
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -43,7 +42,7 @@ class EmbeddedEngine:
             "PORT": str(self.port),
         }
         self.workspace = open_workspace(Settings(self.settings), database=REAL)
-        fill(self.workspace, pairs)
+        fill(self.workspace.database, self.workspace.store, pairs)
 
     @property
     def pid(self) -> int:
@@ -72,10 +71,7 @@ class EmbeddedEngine:
 
     def begin(self) -> None:
         """Have every pair due now, and look for what is due."""
-        now = self.workspace.clock.now() - timedelta(milliseconds=1)
-        with self.workspace.database.transaction():
-            for stored in self.workspace.store.all_pairs():
-                self.workspace.store.replace(PAIRS, stored, replace(stored.record, next_send_time=now))
+        make_due(self.workspace.database, self.workspace.store, self.workspace.clock.now())
         self.workspace.bus.publish([TickEvent()])
 
     def wait_done(self, seconds: float) -> None:
@@ -119,10 +115,3 @@ class EmbeddedEngine:
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:] if self._log.exists() else ""
-
-
-def fill(workspace: Workspace, pairs: Sequence[Pair]) -> None:
-    """Store new pairs in one transaction."""
-    with workspace.database.transaction():
-        for pair in pairs:
-            workspace.store.create(PAIRS, pair.id, pair)

@@ -13,6 +13,7 @@ from functions_framework import create_app
 
 from infra.benchmark.counting_store import CountingStore
 from infra.benchmark.owner import SECRET, authorization
+from infra.benchmark.records import fill, make_due
 from infra.benchmark.telegram_process import BOT, TOKEN
 from infra.benchmark.waiting import NotDone
 from infra.embedded.database import Database
@@ -26,9 +27,8 @@ from infra.telegram_simulator.simulator import Simulator
 from shared import engine
 from shared.engine import Engine
 from shared.events import MessageEvent, TickEvent, Topic, decode
-from shared.pair import Pair, replace
+from shared.pair import Pair
 from shared.settings import Settings
-from shared.store import PAIRS
 from shared.telegram_http import TelegramHttp
 
 MOST_EVENTS = 1000
@@ -83,7 +83,6 @@ class OneThread:
 
     def __init__(self, folder: Path) -> None:
         self.clock = SteppingClock()
-        self._folder = folder
         self._database = CountingDatabase(folder / "one-thread.db")
         self._inside = SqliteStore(self._database, self.clock)
         self._store = CountingStore(self._inside)
@@ -95,11 +94,6 @@ class OneThread:
         """Operations on the store and transactions of the database since they were last forgotten."""
         return self._store.counts + Counter(transaction=self._database.transactions)
 
-    @property
-    def bytes_on_disk(self) -> int:
-        """Of the database's files."""
-        return sum(path.stat().st_size for path in self._folder.iterdir())
-
     def forget_counts(self) -> None:
         """Count anew."""
         self._store.counts.clear()
@@ -107,15 +101,11 @@ class OneThread:
 
     def fill(self, pairs: Sequence[Pair]) -> None:
         """Store new pairs in one transaction, uncounted."""
-        with self._database.transaction():
-            for pair in pairs:
-                self._inside.create(PAIRS, pair.id, pair)
+        fill(self._database, self._inside, pairs)
 
     def make_due(self) -> None:
         """Have every pair's next broadcast begin now, uncounted."""
-        with self._database.transaction():
-            for stored in self._inside.all_pairs():
-                self._inside.replace(PAIRS, stored, replace(stored.record, next_send_time=self.clock.now()))
+        make_due(self._database, self._inside, self.clock.now())
 
     def tick(self) -> None:
         """Publish a tick and let everything happen that follows from it."""

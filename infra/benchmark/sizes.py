@@ -22,7 +22,7 @@ class Sizes:
     presses: int
     """Of Resend, each for a pair of its own."""
     counted_pairs: int
-    """Whose broadcasts are counted in store operations."""
+    """Whose broadcasts are counted in store operations; at most as many as a second's pace has room for."""
     idle_pairs: tuple[int, ...]
     ticks: int
     """Beside each of those numbers of idle pairs."""
@@ -42,7 +42,7 @@ FULL = Sizes(
     killed_pairs=150,
     kills=2,
     presses=120,
-    counted_pairs=100,
+    counted_pairs=10,
     idle_pairs=(10, 1_000, 100_000),
     ticks=50,
     long_run_pairs=10_000,

@@ -1,6 +1,5 @@
 """What starting each function costs in the cloud: CPU and memory of its imports, beside the floor that serving anything costs."""
 
-import json
 import os
 import statistics
 import subprocess
@@ -12,15 +11,17 @@ from tempfile import TemporaryDirectory
 
 from infra.benchmark.sizes import Sizes
 from infra.benchmark.tables import Cell, Say, Table
+from infra.benchmark.usage import usage
+from infra.benchmark.waiting import NotDone
 from infra.bundles.__main__ import FUNCTIONS, ROOT, build
 
 FLOOR = "import functions_framework"
 MEASURE = """
-import json, resource
-before = resource.getrusage(resource.RUSAGE_SELF)
+import time
+before = time.process_time()
 {statement}
-after = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss]))
+print(time.process_time() - before, flush=True)
+input()
 """
 SETTINGS = {
     "GOOGLE_CLOUD_PROJECT": "cold-start",
@@ -60,20 +61,23 @@ def measure(sizes: Sizes, say: Say) -> list[Table]:
 def _cost(statement: str, folder: Path, environ: Mapping[str, str], times: int) -> Cost:
     """What this statement costs in a process of its own, in this folder."""
     found = [_once(statement, folder, environ) for _ in range(times)]
-    return Cost(
-        statistics.median(cpu for cpu, _ in found),
-        statistics.median(kib for _, kib in found) / 1024,
-    )
+    return Cost(statistics.median(one.cpu_seconds for one in found), statistics.median(one.memory for one in found))
 
 
-def _once(statement: str, folder: Path, environ: Mapping[str, str]) -> tuple[float, float]:
-    done = subprocess.run(
+def _once(statement: str, folder: Path, environ: Mapping[str, str]) -> Cost:
+    """The process waits to be looked at: what it says of its own memory would be its parent's where that was larger."""
+    with subprocess.Popen(
         [sys.executable, "-c", MEASURE.format(statement=statement)],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), **environ},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    cpu, kib = json.loads(done.stdout.splitlines()[-1])
-    return cpu, kib
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if not said:
+            raise NotDone(f"{statement} in {folder.name} ended with {process.wait()}; what it said stands above.")
+        cost = Cost(float(said), usage(process.pid).peak_memory)
+        process.communicate("\n")
+        return cost
