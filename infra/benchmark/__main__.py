@@ -47,6 +47,8 @@ PARTS = {
 @click.option("--write", is_flag=True, help=f"Also write what was found to {PAGE.relative_to(ROOT)}.")
 def main(only: Sequence[str], tiny: bool, write: bool) -> None:
     """Measure and print a table for each question. Exit status 1 if a measurement could not be made."""
+    if write and (only or tiny):
+        raise click.UsageError("--write writes the whole page; leave --only and --tiny away.")
     names = [name for name in PARTS if not only or name in only]
     sizes = TINY if tiny else FULL
     if not tiny:

@@ -4,6 +4,7 @@ import selectors
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,26 +22,23 @@ def hammer(url: str, messages: Sequence[dict[str, object]]) -> float:
     """Answers a second to these sendMessage calls. Raises NotDone if one is refused or none comes."""
     address = urlsplit(url)
     waiting = [_request(address.netloc, message) for message in reversed(messages)]
-    answers = len(waiting)
-    with selectors.DefaultSelector() as selector:
-        begin = time.perf_counter()
-        for _ in range(min(CONNECTIONS, answers)):
+    begin = time.perf_counter()
+    with ExitStack() as open_now, selectors.DefaultSelector() as selector:
+        for _ in range(min(CONNECTIONS, len(messages))):
             connection = socket.create_connection((address.hostname or "", address.port or 80))
-            selector.register(connection, selectors.EVENT_READ)
+            selector.register(open_now.enter_context(connection), selectors.EVENT_READ, connection)
             connection.sendall(waiting.pop())
-        while open_now := selector.get_map():
+        answers = 0
+        while answers < len(messages):
             ready = selector.select(SILENCE_SECONDS)
             if not ready:
-                raise NotDone(f"{len(open_now)} requests to the simulated Telegram are not answered.")
+                raise NotDone(f"{len(messages) - answers} requests to the simulated Telegram are not answered.")
             for key, _ in ready:
-                connection = key.fileobj  # type: ignore[assignment]
-                _check(connection.recv(LONGEST_ANSWER))
+                _check(key.data.recv(LONGEST_ANSWER))
+                answers += 1
                 if waiting:
-                    connection.sendall(waiting.pop())
-                else:
-                    selector.unregister(connection)
-                    connection.close()
-        return answers / (time.perf_counter() - begin)
+                    key.data.sendall(waiting.pop())
+    return answers / (time.perf_counter() - begin)
 
 
 def _request(host: str, message: dict[str, object]) -> bytes:

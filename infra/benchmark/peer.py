@@ -25,16 +25,16 @@ class NoPeers(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer and how it is set: what people call it, and its driver."""
+    """A peer and how it is set: what people call it, and the module that drives it."""
 
     name: str
     driver: str
 
 
-AIOGRAM_IN_TURN = Peer("aiogram, its documented loop", "aiogram_in_turn")
-AIOGRAM_SPACED = Peer("aiogram, evenly spaced by hand", "aiogram_spaced")
-PTB = Peer("python-telegram-bot, AIORateLimiter evenly spaced", "ptb_rate_limiter")
-TGCAST = Peer("tgcast, tuned", "tgcast_queue")
+AIOGRAM_IN_TURN = Peer("aiogram, its documented loop", "infra.benchmark.drivers.aiogram_in_turn")
+AIOGRAM_SPACED = Peer("aiogram, evenly spaced by hand", "infra.benchmark.drivers.aiogram_spaced")
+PTB = Peer("python-telegram-bot, AIORateLimiter evenly spaced", "infra.benchmark.drivers.ptb_rate_limiter")
+TGCAST = Peer("tgcast, tuned", "infra.benchmark.drivers.tgcast_queue")
 
 
 def install() -> Path:
@@ -65,7 +65,7 @@ class PeerProcess:
         self._folder = folder
         messages = folder / "messages.json"
         messages.write_bytes(msgspec.json.encode(work.messages(pairs)))
-        self._command = [str(python), "-m", f"infra.benchmark.drivers.{peer.driver}"]
+        self._command = [str(python), "-m", peer.driver]
         self._command += [str(messages), telegram_url, TOKEN, str(rate), str(folder)]
         self._said = folder / "said"
         self._process: subprocess.Popen[bytes] | None = None

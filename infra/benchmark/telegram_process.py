@@ -86,8 +86,8 @@ class TelegramProcess:
         said = self._process.stdout.readline()
         words = said.split()
         if "at" not in words:
-            self._process.wait()
-            raise NotDone(f"The simulated Telegram did not start: {said or 'see above'}")
+            self._process.communicate()
+            raise NotDone(f"The simulated Telegram did not start: {said or 'what it said stands above.'}")
         self.url = words[words.index("at") + 1]
         return self
 
