@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import click
+import requests
 
 from infra.benchmark.parts import cold_start, growth, kill, long_run, operations, peers, resend, simulator
 from infra.benchmark.progress import Progress
@@ -30,7 +31,7 @@ class Part:
 
 
 PARTS = {
-    "simulator": Part("How fast can Telegram be?", 0.5, simulator.measure),
+    "simulator": Part("How fast can the simulated Telegram be?", 0.5, simulator.measure),
     "peers": Part("How fast, how surely, at what cost, beside the peers?", 6, peers.measure),
     "kill": Part("What does kill -9 do?", 2, kill.measure),
     "resend": Part("How soon does a press of Resend show?", 2, resend.measure),
@@ -76,7 +77,7 @@ def _measured(names: Sequence[str], sizes: Sizes, progress: Progress) -> Iterato
     for name in names:
         try:
             yield name, PARTS[name].measure(sizes, partial(progress.say, name))
-        except (NotDone, NoProc) as error:
+        except (NotDone, NoProc, requests.RequestException) as error:
             yield name, str(error)
 
 

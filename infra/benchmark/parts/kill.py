@@ -34,7 +34,8 @@ class Aftermath:
     messages: int
     lost: int
     doubled: int
-    unconfirmed: int
+    unconfirmed: int | None
+    """None for a sender that never says so."""
     seconds: float
     """From the start after the kill to the next message."""
 
@@ -84,9 +85,7 @@ def _tgcast(python: Path, pairs: int) -> Aftermath:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmark-")))
         telegram = stack.enter_context(TelegramProcess(*LATENCY))
         peer = PeerProcess(folder, telegram.url, given, peer=TGCAST, python=python, rate=RATE)
-        return _killed(
-            stack.enter_context(peer), telegram, given, begins_anew=True, unconfirmed=lambda: frozenset[int]()
-        )
+        return _killed(stack.enter_context(peer), telegram, given, begins_anew=True, unconfirmed=lambda: None)
 
 
 def _killed(
@@ -95,7 +94,7 @@ def _killed(
     pairs: Sequence[Pair],
     *,
     begins_anew: bool,
-    unconfirmed: Callable[[], frozenset[int]],
+    unconfirmed: Callable[[], frozenset[int] | None],
 ) -> Aftermath:
     """`begins_anew`: whether the sender must be told to begin after the second start as well."""
     chats = work.chats(pairs)
@@ -115,9 +114,9 @@ def _killed(
     after = [call.monotonic for call in telegram.calls() if call.accepted and call.monotonic > before]
     return Aftermath(
         messages=len(chats),
-        lost=len(account.without - unknown),
+        lost=len(account.without - (unknown or frozenset())),
         doubled=account.doubled,
-        unconfirmed=len(unknown),
+        unconfirmed=None if unknown is None else len(unknown),
         seconds=min(after, default=time.monotonic()) - before,
     )
 
@@ -130,12 +129,13 @@ def _unconfirmed(engine: EmbeddedEngine) -> frozenset[int]:
 
 
 def _row(name: str, kills: Sequence[Aftermath]) -> list[Cell]:
+    unconfirmed = [kill.unconfirmed for kill in kills if kill.unconfirmed is not None]
     return [
         name,
         len(kills),
         sum(kill.messages for kill in kills),
         sum(kill.lost for kill in kills),
         sum(kill.doubled for kill in kills),
-        sum(kill.unconfirmed for kill in kills),
+        sum(unconfirmed) if unconfirmed else None,
         max(kill.seconds for kill in kills),
     ]

@@ -43,6 +43,9 @@ def measure(sizes: Sizes, say: Say) -> list[Table]:
             answered.append(time.monotonic())
             engine.wait_done(PATIENCE)
         first = {c.chat_id: c.monotonic for c in reversed(telegram.calls()) if c.accepted and c.method == "sendmessage"}
+    missing = [pair.id for pair in given if pair.open_chat_id not in first]
+    if missing:
+        raise NotDone(f"{len(missing)} presses were followed by no message, the first for pair {missing[0]}.")
     to_answer = [1000 * (end - begin) for begin, end in zip(pressed, answered, strict=True)]
     to_message = [1000 * (first[p.open_chat_id] - begin) for p, begin in zip(given, pressed, strict=True)]
     rows = [_row("the answer to the press", to_answer), _row("the first message at Telegram", to_message)]
