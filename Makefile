@@ -38,8 +38,8 @@ rehearse: build  ## Production on this machine: Google's emulators, each functio
 simulate: $(VENV)/.ready-to-test  ## The whole system on a simulated clock, with faults; SEEDS=1000
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
 
-bench: build  ## What starting each function costs, as ratios
-	@$(BIN)/python -m infra.bundles.cold_start
+bench: $(VENV)/.ready-to-test  ## Speed, cost and faults, beside peers from PyPI; ONLY=peers for one part, WRITE=1 for docs/benchmark.md
+	@$(BIN)/python -m infra.benchmark $(addprefix --only ,$(ONLY)) $(if $(WRITE),--write)
 
 clean:  ## Remove what the above made; pairs and records in ./data stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

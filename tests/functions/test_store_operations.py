@@ -1,63 +1,28 @@
 """What a broadcast costs in documents read and written, to the operation; Firestore's price and limits hang on it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import TypeVar
+from collections.abc import Iterator
+from datetime import timedelta
 
-import msgspec
 import pytest
 
-from shared.pair import Pair
-from shared.store import PACE, Collection, Store, Stored
-from tests.contract.faulty_store import WrappedStore
+from infra.benchmark.counting_store import CountingStore
+from shared.store import Store
 from tests.functions.tokens import bearer
 from tests.functions.world import make_world
 from tests.memory.store import MemoryStore
 from tests.pairs import OWNER, a_pair
-
-R = TypeVar("R", bound=msgspec.Struct)
-
-
-class Counting(WrappedStore):
-    """Counts documents read and written, the pace's apart, and queries."""
-
-    def __init__(self, inside: Store) -> None:
-        super().__init__(inside)
-        self.counts: Counter[str] = Counter()
-
-    def get(self, collection: Collection[R], id: str) -> Stored[R] | None:
-        self.counts["pace read" if collection is PACE else "read"] += 1
-        return super().get(collection, id)
-
-    def create(self, collection: Collection[R], id: str, record: R) -> None:
-        self.counts["pace write" if collection is PACE else "write"] += 1
-        super().create(collection, id, record)
-
-    def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
-        self.counts["pace write" if collection is PACE else "write"] += 1
-        return super().replace(collection, stored, record)
-
-    def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
-        found = super().due_pairs(now, limit, stuck=stuck)
-        self.counts["query"] += 1
-        self.counts["read"] += len(found)
-        return found
-
-    def count_running(self) -> int:
-        self.counts["count"] += 1
-        return super().count_running()
 
 
 class Counted:
     """A world whose functions see a counting store."""
 
     def __init__(self) -> None:
-        self.stores: list[Counting] = []
+        self.stores: list[CountingStore] = []
         self.world, self.close = make_world(store=self._count)
 
     def _count(self, inside: MemoryStore) -> Store:
-        self.stores.append(Counting(inside))
+        self.stores.append(CountingStore(inside))
         return self.stores[0]
 
     @property

@@ -136,6 +136,7 @@ def test_the_simulated_telegram_knows_nothing_of_ours(path: Path) -> None:
 
 PINNED = (
     "requirements.txt",
+    "infra/benchmark/drivers/requirements.txt",
     "infra/embedded/requirements.txt",
     "infra/migration/requirements.txt",
     "tests/requirements.txt",
@@ -147,15 +148,7 @@ def requirements(path: str) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "requirements.txt",
-        "infra/embedded/requirements.txt",
-        "infra/migration/requirements.txt",
-        "tests/requirements.txt",
-    ],
-)
+@pytest.mark.parametrize("path", PINNED)
 def test_every_dependency_is_pinned(path: str) -> None:
     assert requirements(path)
     assert [line for line in requirements(path) if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9a-z.]+", line)] == []
