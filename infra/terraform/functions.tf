@@ -69,7 +69,7 @@ resource "google_cloudfunctions2_function" "function" {
     available_memory                 = each.value.memory
     timeout_seconds                  = each.value.timeout_seconds
     max_instance_request_concurrency = each.value.concurrency
-    min_instance_count               = each.value.min_instances
+    min_instance_count               = each.value.public ? var.instances_kept_for_owners : 0
     max_instance_count               = each.value.instances
     ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.function[each.key].email
@@ -98,7 +98,10 @@ resource "google_cloudfunctions2_function" "function" {
     # The code is Cloud Build's; what surrounds it is declared here.
     ignore_changes = [build_config[0].source]
   }
-  depends_on = [google_project_service.api, google_secret_manager_secret_iam_member.reader]
+  depends_on = [
+    google_project_service.api, google_secret_manager_secret_iam_member.reader, google_project_iam_member.build,
+    google_project_iam_member.build_sources, google_storage_bucket_iam_member.build,
+  ]
 }
 
 resource "google_secret_manager_secret" "secret" {
