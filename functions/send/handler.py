@@ -30,7 +30,7 @@ from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
 from shared.pace import LONGEST_HOLD, probe_void, reserve
-from shared.pair import Delivery, DeliveryState, Pair
+from shared.pair import Delivery, DeliveryState, Fault, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
 
@@ -193,6 +193,8 @@ class Sender:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
         engine = self._engine
         delivery = _delivery(started.record, event)
+        if event.forgiven and isinstance(outcome, telegram.Refused):
+            outcome = telegram.Refused(outcome.error, Fault.UNKNOWN)
         outcome_of_it = settled_as(outcome, now=engine.clock.now(), tries=delivery.tries)
         settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
         run = started.record.run

@@ -8,8 +8,12 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from functions.tick.handler import REFUSALS_SECONDS
+from infra.embedded.event_queue import Taken
+from shared.events import TickEvent, Topic, encode
 from shared.pair import Pair
 from shared.store import PACE, Collection, Store, Stored
+from tests.clocks import NOON
 from tests.contract.faulty_store import WrappedStore
 from tests.functions.tokens import bearer
 from tests.functions.world import make_world
@@ -47,6 +51,14 @@ class Counting(WrappedStore):
     def count_running(self) -> int:
         self.counts["count"] += 1
         return super().count_running()
+
+    def count_attempted(self, since: datetime) -> int:
+        self.counts["count of attempted"] += 1
+        return super().count_attempted(since)
+
+    def count_refused(self, since: datetime) -> int:
+        self.counts["count of refused"] += 1
+        return super().count_refused(since)
 
 
 class Counted:
@@ -110,3 +122,14 @@ def test_a_tick_with_nothing_due_is_one_query_and_one_read_of_the_pace(counted: 
     counted.world.tick()
 
     assert counted.counts == Counter({"query": 1, "pace read": 1, "read": 0})
+
+
+def test_a_busy_tick_counts_refusals_every_few_seconds_and_not_before_each_batch(counted: Counted) -> None:
+    counted.world.add(*(a_pair(number) for number in range(1, 12 * 20 + 1)))
+
+    counted.world.deliver(Taken("1", Topic.TICKS, encode(TickEvent()), NOON, 1))
+
+    seconds = (counted.world.clock.now() - NOON).total_seconds()
+    assert 2 <= counted.counts["count of refused"] <= 1 + seconds / REFUSALS_SECONDS < 10
+    assert counted.counts["count of attempted"] == 0
+    assert counted.counts["count"] == 20

@@ -153,6 +153,12 @@ class SimulatedStore:
     def count_running(self) -> int:
         return self._read("counts", self._inside.count_running)
 
+    def count_attempted(self, since: datetime) -> int:
+        return self._read("counts attempts", lambda: self._inside.count_attempted(since))
+
+    def count_refused(self, since: datetime) -> int:
+        return self._read("counts refusals", lambda: self._inside.count_refused(since))
+
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         return self._read("reads a client's", lambda: self._inside.pairs_of_client(client_id))
 
