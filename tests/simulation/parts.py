@@ -43,6 +43,8 @@ FROZEN_SECONDS = 200.0
 """Longer than a call may take before it counts as dead."""
 LONGEST_FLOOD = 1800
 CURSE = "Forbidden: bot was kicked from the channel chat"
+BAD_DAY = "Bad Request: not enough rights to send text messages to the chat"
+"""What Telegram answered everybody on 2023-10-31, full administrators as well; on any other day it is the pair's own fault."""
 
 _ENTRIES: list[dict[str, Any]] = [
     entry
@@ -229,11 +231,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Curse:
-    """From then until then, a chat refuses everything."""
+    """From then until then, a chat refuses everything; without a chat, every chat does."""
 
-    chat: int
+    chat: int | None
     begin: int
     end: int
+    words: str = CURSE
 
 
 class SimulatedTelegram:
@@ -271,8 +274,9 @@ class SimulatedTelegram:
             scheduler.note(f"{key}: {fault}")
             scheduler.pause(READ_TIMEOUT)
             return telegram.Unconfirmed("no answer in 45 s")
-        if self._cursed(chat):
-            return self._answer(chat, key, {"http_status": 403, "description": CURSE})
+        words = self._cursed(chat)
+        if words is not None:
+            return self._answer(chat, key, {"http_status": 400, "description": words})
         if fault == "catalogue":
             return self._answer(chat, key, _drawn(scheduler.chance, key))
         taken = self._accept(chat)
@@ -318,8 +322,9 @@ class SimulatedTelegram:
         _, fault = effect(self._scheduler, what, DELETIONS, apply)
         return telegram.Done() if fault is None else telegram.NotDelivered(fault)
 
-    def _cursed(self, chat: int) -> bool:
-        return any(c.chat == chat and c.begin <= self._scheduler.micros < c.end for c in self._curses)
+    def _cursed(self, chat: int) -> str | None:
+        now = self._scheduler.micros
+        return next((c.words for c in self._curses if c.chat in {chat, None} and c.begin <= now < c.end), None)
 
     def _accept(self, chat: int) -> Accepted:
         scheduler = self._scheduler
