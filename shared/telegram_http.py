@@ -23,7 +23,7 @@ from urllib3.util import Timeout
 
 from shared.messages import Button, Message
 from shared.pair import Fault
-from shared.settings import BOT_TOKEN, TELEGRAM_API_URL, Settings
+from shared.settings import BOT_TOKEN, PAID_BROADCAST, TELEGRAM_API_URL, Settings
 from shared.telegram import (
     Bot,
     BotUnusable,
@@ -133,14 +133,17 @@ def _note_departures(manager: PoolManager) -> None:
 
 
 def open_telegram(settings: Settings) -> "TelegramHttp":
-    """The Bot API these settings name, for the bot of BOT_TOKEN; the token may change while running."""
-    return TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN))
+    """The Bot API these settings name, for the bot of BOT_TOKEN; the token and PAID_BROADCAST may change while running."""
+    return TelegramHttp(
+        settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN), paid=lambda: settings.get(PAID_BROADCAST)
+    )
 
 
 class TelegramHttp:
     """The Bot API at `<url>/bot<token>/<method>`. Safe to use from several threads.
 
-    `token` is asked for at each call, so that it can change while running.
+    `token` is asked for at each call, so that it can change while running; and so is `paid`, whether messages beyond the free 30 a
+    second are paid for with the bot's Stars.
     """
 
     def __init__(
@@ -148,11 +151,13 @@ class TelegramHttp:
         url: str,
         token: Callable[[], str],
         *,
+        paid: Callable[[], bool] = lambda: False,
         connections: int = 32,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._token = token
+        self._paid = paid
         self._monotonic = monotonic
         self._session = requests.Session()
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
@@ -188,6 +193,8 @@ class TelegramHttp:
             "link_preview_options": {"is_disabled": True},
             "reply_markup": {"inline_keyboard": keyboard},
         }
+        if self._paid():
+            parameters["allow_paid_broadcast"] = True
         return self._outcome("sendMessage", parameters, sends=True, too_late=lambda: self._monotonic() > leave_by)
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:
