@@ -8,6 +8,7 @@ import dataclasses
 import logging
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import NoReturn
 from uuid import uuid4
 
 from functions.send import gate
@@ -29,7 +30,7 @@ from shared.deliveries import (
 from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
-from shared.pace import LONGEST_HOLD, probe_void, reserve
+from shared.pace import LONGEST_HOLD, Pace, probe_void, reserve
 from shared.pair import Delivery, DeliveryState, Fault, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
@@ -38,6 +39,9 @@ LONGEST_WAIT = timedelta(seconds=60)
 """A slot further away is not waited for: the message is put off, and a tick publishes it again."""
 UNREACHED_IN_A_ROW = 5
 """So many calls running that did not reach Telegram are no longer one connection's bad luck."""
+LONGEST_AHEAD = timedelta(seconds=10)
+"""A clock that is further ahead of the records' would take slots out of everybody's reach; this is the difference that a delivery's
+`until` allows for as well."""
 SETTLE_AGAIN_FIRST = 0.1
 SETTLE_AGAIN_LONGEST = 5.0
 
@@ -46,6 +50,14 @@ log = logging.getLogger(__name__)
 
 class _GivenUp(Exception):
     """Raised inside when the message is not to be sent by this handler; everything about it is recorded already."""
+
+
+class _ClockAhead(Exception):
+    """Raised inside when this machine's clock is too far ahead of the records' for a slot; `now` is their time."""
+
+    def __init__(self, by: timedelta, now: datetime) -> None:
+        super().__init__(f"the clock is {by.total_seconds():.0f} s ahead of the records'; set this machine's time")
+        self.now = now
 
 
 class Sender:
@@ -78,7 +90,10 @@ class Sender:
         prepare = timedelta(seconds=tempo.prepare)
         if tempo.late(slot, engine.clock.now() + prepare):
             self._give_up_if_stale(event)
-            slot = self._new_slot()
+            try:
+                slot = self._new_slot(event)
+            except _ClockAhead as error:
+                self._postpone(event, error.now, str(error))
         held_until = None if event.probe else self._held_until
         now = engine.clock.now()
         if held_until is not None and held_until > now:
@@ -89,12 +104,26 @@ class Sender:
         engine.clock.sleep((slot - prepare - engine.clock.now()).total_seconds())
         return slot
 
-    def _new_slot(self) -> datetime:
-        """One more slot. After an outage hundreds of messages are late at once: one thread at a time asks for one, or they would
-        only race each other for the pace document."""
+    def _new_slot(self, event: MessageEvent) -> datetime:
+        """One more slot, which this machine's clock has not passed either. Raises _ClockAhead.
+
+        After an outage hundreds of messages are late at once: one thread at a time asks for a slot, or they would only race each
+        other for the pace document.
+        """
         tempo = self._engine.tempo
         with self._reserving:
-            return update_pace(self._engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))[0]
+            here = self._engine.clock.now()
+
+            def next_one(pace: Pace, now: datetime) -> Decision[Pace, tuple[datetime, ...]]:
+                if here - now > LONGEST_AHEAD:
+                    raise _ClockAhead(here - now, now)
+                return reserve(pace, count=1, now=max(here, now), tempo=tempo)
+
+            try:
+                return update_pace(self._engine.store, next_one)[0]
+            except _ClockAhead as error:
+                log.error("The message is given back: %s.", error, extra=about(event, event="clock_ahead"))
+                raise
 
     def _give_up_if_stale(self, event: MessageEvent) -> None:
         """A message that is done with takes no slot."""
@@ -115,7 +144,7 @@ class Sender:
         log.info("The event means nothing any more: its message is done with.", extra=about(event))
         return _GivenUp()
 
-    def _postpone(self, event: MessageEvent, until: datetime, why: str) -> None:
+    def _postpone(self, event: MessageEvent, until: datetime, why: str) -> NoReturn:
         update(
             self._engine.store,
             PAIRS,
@@ -176,7 +205,7 @@ class Sender:
         while isinstance(outcome, telegram.TooLate):
             try:
                 if tempo.late(slot, clock.now()):
-                    slot = self._new_slot()
+                    slot = self._new_slot(event)
                     self._engine.telegram.make_ready()
                 if slot - clock.now() > LONGEST_WAIT:
                     return telegram.NotDelivered("its slot is too far away to wait for")
@@ -185,6 +214,10 @@ class Sender:
                 # The call has not begun, and the record must not stay as if it had.
                 self._settle(event, started, attempt_id, GivenBack(clock.now(), "the process stopped before the call"))
                 raise
+            except _ClockAhead as error:
+                self._settle(event, started, attempt_id, GivenBack(error.now, str(error)))
+                self._let_another_probe(event)
+                raise _GivenUp from error
             within = (slot - clock.now()).total_seconds() + tempo.spread / 2
             outcome = self._engine.telegram.send_message(chat, message, within=within)
         return outcome
