@@ -83,7 +83,7 @@ def latency(scheduler: Scheduler, key: str) -> float:
     """Seconds an effect takes: mostly milliseconds, now and then seconds."""
     drawn = scheduler.chance.unit(key)
     slow = scheduler.chance.intensity > 0 and not scheduler.chance.quiet and drawn > 0.99
-    return (drawn - 0.99) * 500 if slow else 0.001 + drawn * 0.01
+    return (drawn - 0.99) * 500 if slow else (0.001 + drawn * 0.01) * scheduler.slowness
 
 
 def die(scheduler: Scheduler, key: str, fault: str) -> None:

@@ -107,6 +107,7 @@ class World:
         self.store = MemoryStore(TrueClock(self.scheduler))
         self.hours = chance.below("hours", 72) + 12
         self.rate = (1, 3, 25)[chance.below("rate", 3)]
+        self.precision = PRECISION
         self.interval_hours = (1, 6, 24)[chance.below("interval", 3)]
         self.same_time = chance.unit("clocks") < 0.6
         """Whether the instances' clocks agree well enough for the pace; in the other seeds they differ by up to 10 s."""
@@ -161,7 +162,7 @@ class World:
                         "BROADCAST_MANUAL_INTERVAL": str(MANUAL_MINUTES / 60),
                     }
                 ),
-                precision=PRECISION,
+                precision=self.precision,
                 bot_username=lambda: "harbor_bot",
             )
         return self._engines[instance.name]
