@@ -1,8 +1,11 @@
 """Time, handed in: no rule and no handler asks the machine for it directly."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+TOLERATED = timedelta(milliseconds=50)
+"""Between two machines' clocks; the spread of the slots allows for it."""
 
 
 class Clock(Protocol):
@@ -34,6 +37,18 @@ class MachineClock:
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             time.sleep(seconds)
+
+
+def wrong_by(before: datetime, theirs: datetime, after: datetime) -> timedelta:
+    """How far this machine's clock, read before and after it asked for the store's time, is ahead of that; negative if behind.
+
+    Only what the trip cannot explain counts, and differences a slot allows for do not.
+    """
+    if before - theirs > TOLERATED:
+        return before - theirs
+    if theirs - after > TOLERATED:
+        return after - theirs
+    return timedelta(0)
 
 
 def aware(moment: datetime) -> datetime:

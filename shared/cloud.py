@@ -20,10 +20,12 @@ from shared.settings import (
     FIRESTORE_DATABASE,
     GOOGLE_CLOUD_PROJECT,
     LOG_LEVEL,
+    PAID_BROADCAST,
     TELEGRAM_RATE,
     Setting,
     SettingError,
     Settings,
+    check_rate,
 )
 from shared.telegram import Bot, Telegram
 
@@ -37,6 +39,7 @@ EVERYWHERE: tuple[Setting[Any], ...] = (
     FIRESTORE_DATABASE,
     LOG_LEVEL,
     TELEGRAM_RATE,
+    PAID_BROADCAST,
     BROADCAST_AUTO_INTERVAL,
     BROADCAST_MANUAL_INTERVAL,
 )
@@ -78,6 +81,7 @@ def start(
             f" with this engine at most {HIGHEST_RATE:g}, since each message is written three times and an index of growing"
             " times takes about 500 writes a second."
         )
+    check_rate(settings)
     line = telegram(settings) if telegram is not None else _absent("Telegram")
     asks_name = BOT_USERNAME in reads and not settings.get(BOT_USERNAME)
     username = _ask_name(line) if asks_name else settings.get(BOT_USERNAME)

@@ -41,6 +41,7 @@ class TickEvent(Event, frozen=True, kw_only=True):
 class BroadcastEvent(Event, frozen=True, kw_only=True):
     """A run was begun or taken up: fan its messages out, each with its slot. `probe` tests whether the gate may open.
 
+    A `forgiven` one is the probe of a gate that is closed for refusals: another refusal is not its pair's own failure.
     With `take_down` the pair has ended and its messages are to go; `run_id` then only names the attempt in the logs.
     """
 
@@ -52,6 +53,7 @@ class BroadcastEvent(Event, frozen=True, kw_only=True):
     slots: dict[Channel, Moment]
     probe: bool = False
     take_down: bool = False
+    forgiven: bool = False
 
 
 class MessageEvent(Event, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class MessageEvent(Event, frozen=True, kw_only=True):
     slot: Moment
     probe: bool = False
     take_down: bool = False
+    forgiven: bool = False
 
 
 class Malformed(ValueError):

@@ -128,10 +128,13 @@ class FirestoreStore:
         return found[:limit]
 
     def count_running(self) -> int:
-        counting: Any = self._query(PAIRS).order_by(RUNNING_UNTIL).count()
-        with _answering():
-            ((count,),) = counting.get(retry=AGAIN, timeout=SECONDS)
-        return int(count.value)
+        return self._count(self._query(PAIRS).order_by(RUNNING_UNTIL))
+
+    def count_attempted(self, since: datetime) -> int:
+        return self._count_after("attempted_at", since)
+
+    def count_refused(self, since: datetime) -> int:
+        return self._count_after("refused_at", since)
 
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         found = self._all(PAIRS, self._query(PAIRS).where(filter=FieldFilter("client_id", "==", client_id)))
@@ -150,6 +153,15 @@ class FirestoreStore:
         if before is not None:
             query = query.where(filter=FieldFilter("claimed_at", "<", before))
         return self._all(HISTORY, query.order_by("claimed_at", direction=firestore.Query.DESCENDING).limit(limit))
+
+    def _count_after(self, field: str, since: datetime) -> int:
+        return self._count(self._query(PAIRS).where(filter=FieldFilter(field, ">", since)).order_by(field))
+
+    def _count(self, query: BaseQuery) -> int:
+        counting: Any = query.count()
+        with _answering():
+            ((count,),) = counting.get(retry=AGAIN, timeout=SECONDS)
+        return int(count.value)
 
     def _document(self, collection: Collection[R], id: str) -> Any:
         return self._client.collection(collection.name).document(id)

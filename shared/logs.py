@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO

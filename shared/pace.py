@@ -24,6 +24,13 @@ CHAT_GAP = timedelta(seconds=1.1)
 CHANNELS_APART = timedelta(seconds=0.5)
 """A pair's two messages keep this distance, so that they do not race for its document."""
 
+REFUSALS_COUNTED = timedelta(minutes=7)
+"""So long a refusal counts: longer than the first retry's delay and a tick, so that what was all refused at once is seen before
+it is tried again."""
+FEWEST_REFUSED = 5
+MOST_REFUSED = 0.3
+"""With at least so many pairs refused, and more than this share of those tried, it is no longer the pairs."""
+
 
 class Tempo(Record, frozen=True, kw_only=True):
     """How fast, and how exactly, an engine sends. Seconds, except `rate` in messages per second."""
@@ -56,6 +63,8 @@ class GateReason(StrEnum):
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"
     BOT_UNUSABLE = "bot unusable"
+    REFUSALS = "refusals"
+    """Many pairs were refused at once, each for its own sake as it seemed; only a posted message shows that it is over."""
 
 
 class Gate(Record, frozen=True, kw_only=True):
@@ -95,6 +104,8 @@ class Pace(Record, frozen=True, kw_only=True):
     tick: TickInCharge | None = None
     gate: Gate | None = None
     paused_all: PausedAll | None = None
+    opened_at: Moment | None = None
+    """When a posted message last opened the gate; what was refused before says nothing any more."""
 
 
 def reserve(pace: Pace, *, count: int, now: datetime, tempo: Tempo) -> Decision[Pace, tuple[datetime, ...]]:
@@ -129,21 +140,25 @@ def take_charge(pace: Pace, tick: TickInCharge) -> Decision[Pace, bool]:
     return Decision(replace(pace, tick=tick), True)
 
 
-def release_probe(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
-    """True if the gate's block is over and this caller may send the probe; nobody else may until it is answered or lost."""
+def release_probe(pace: Pace, *, now: datetime) -> Decision[Pace, GateReason | None]:
+    """What the gate is closed for, if its block is over and this caller may send the probe; nobody else may until it is answered
+    or lost."""
     if pace.paused_all is not None or pace.gate is None or now < pace.gate.blocked_until:
-        return unchanged(False)
-    return Decision(replace(pace, gate=replace(pace.gate, blocked_until=now + PROBE_FOR, probing=True)), True)
+        return unchanged(None)
+    probing = replace(pace.gate, blocked_until=now + PROBE_FOR, probing=True)
+    return Decision(replace(pace, gate=probing), pace.gate.reason)
 
 
 def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, detail: str) -> Decision[Pace, None]:
     """Telegram answered 429. A probe's 429 shows that the bot is flooded: all are held for the whole time, which can be hours.
 
-    A gate that is closed for another reason stays as it is, and a block is never shortened.
+    A gate that is closed for another reason stays as it is, but for the time of its next probe; and a block is never shortened.
     """
     wait = timedelta(seconds=retry_after)
     until = now + (wait if probe else min(wait, LONGEST_HOLD))
     gate = pace.gate
+    if gate is not None and gate.reason is GateReason.REFUSALS and gate.probing and probe:
+        return Decision(replace(pace, gate=replace(gate, blocked_until=until, probing=False)), None)
     reached_again = gate is not None and gate.reason is GateReason.UNREACHABLE and probe
     if gate is not None and gate.reason is not GateReason.THROTTLED and not reached_again:
         return unchanged(None)
@@ -171,11 +186,32 @@ def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Deci
 def unreachable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
     """Calls do not reach Telegram. Each probe that does not either doubles the block, up to 15 minutes.
 
-    Only a probe says so of a gate that is closed already: what else is under way left before the gate was closed.
+    Only a probe says so of a gate that is closed already: what else is under way left before the gate was closed. One that is
+    closed for refusals stays so: a refused probe would open it otherwise.
     """
-    if pace.gate is not None and not probe:
+    gate = pace.gate
+    if gate is not None and not probe:
         return unchanged(None)
+    if gate is not None and gate.reason is GateReason.REFUSALS:
+        return _closed(pace, GateReason.REFUSALS, now=now, detail=gate.detail)
     return _closed(pace, GateReason.UNREACHABLE, now=now, detail=detail)
+
+
+def refusals_since(pace: Pace, *, now: datetime) -> datetime:
+    """From when on refusals count: never from before the gate was last opened, or they would close it again at once."""
+    since = now - REFUSALS_COUNTED
+    return since if pace.opened_at is None else max(since, pace.opened_at)
+
+
+def refused_widely(pace: Pace, *, now: datetime, attempted: int, refused: int) -> Decision[Pace, bool]:
+    """Of so many pairs tried so many were refused for their own sake. True if that is no longer the pairs: then the gate closes.
+
+    Each refused probe doubles the block, up to 15 minutes (`probe_refused`).
+    """
+    if pace.gate is not None or refused < FEWEST_REFUSED or refused <= MOST_REFUSED * attempted:
+        return unchanged(False)
+    detail = f"{refused} of the {attempted} pairs tried lately were refused"
+    return Decision(_closed(pace, GateReason.REFUSALS, now=now, detail=detail).record, True)
 
 
 def _closed(pace: Pace, reason: GateReason, *, now: datetime, detail: str) -> Decision[Pace, None]:
@@ -211,15 +247,23 @@ def resume_all(pace: Pace) -> Decision[Pace, bool]:
     return Decision(replace(pace, paused_all=None), True)
 
 
-def probe_refused(pace: Pace) -> Decision[Pace, bool]:
-    """Telegram refused the probe for its chat's sake: it is reached and throttles no more. True if this opened the gate."""
-    if pace.gate is None or pace.gate.reason is GateReason.BOT_UNUSABLE:
+def probe_refused(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
+    """Telegram refused the probe for its chat's sake: it is reached and throttles no more. True if this opened the gate.
+
+    A gate that is closed for refusals stays so, for twice as long; the second message of the same probe adds nothing.
+    """
+    gate = pace.gate
+    if gate is None or gate.reason is GateReason.BOT_UNUSABLE:
         return unchanged(False)
-    return Decision(replace(pace, gate=None), True)
+    if gate.reason is not GateReason.REFUSALS:
+        return Decision(replace(pace, gate=None), True)
+    if not gate.probing:
+        return unchanged(False)
+    return Decision(_closed(pace, GateReason.REFUSALS, now=now, detail=gate.detail).record, False)
 
 
-def probe_sent(pace: Pace) -> Decision[Pace, bool]:
+def probe_sent(pace: Pace, *, now: datetime) -> Decision[Pace, bool]:
     """The probe was posted: the gate opens. True if it was closed."""
     if pace.gate is None:
         return unchanged(False)
-    return Decision(replace(pace, gate=None), True)
+    return Decision(replace(pace, gate=None, opened_at=now), True)

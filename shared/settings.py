@@ -76,6 +76,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("it must be true or false")
+    return text == "true"
+
+
 def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must begin with http:// or https://")
@@ -93,6 +99,7 @@ BOT_TOKEN = Setting("BOT_TOKEN", str, "", secret=True)
 BOT_USERNAME = Setting("BOT_USERNAME", _username, "")
 TELEGRAM_API_URL = Setting("TELEGRAM_API_URL", _url, "https://api.telegram.org")
 TELEGRAM_RATE = Setting("TELEGRAM_RATE", _positive, "25")
+PAID_BROADCAST = Setting("PAID_BROADCAST", _flag, "false")
 JWT_SECRET_KEY = Setting("JWT_SECRET_KEY", str, "", secret=True)
 JWT_SECRET_KEY_PREVIOUS = Setting("JWT_SECRET_KEY_PREVIOUS", str, "", secret=True)
 JWT_AUDIENCE = Setting("JWT_AUDIENCE", str, "")
@@ -116,6 +123,7 @@ ALL: tuple[Setting[Any], ...] = (
     BOT_USERNAME,
     TELEGRAM_API_URL,
     TELEGRAM_RATE,
+    PAID_BROADCAST,
     JWT_SECRET_KEY,
     JWT_SECRET_KEY_PREVIOUS,
     JWT_AUDIENCE,
@@ -134,6 +142,31 @@ ALL: tuple[Setting[Any], ...] = (
     LOG_FORMAT,
     LOG_LEVEL,
 )
+
+
+FREE_RATE, PAID_RATE = 30.0, 1000.0
+"""Messages a second that Telegram allows a bot, and one that pays (Bot FAQ; Bot API, sendMessage, `allow_paid_broadcast`)."""
+
+
+def check_rate(settings: "Settings") -> None:
+    """Whether Telegram allows the pace asked for. Raises SettingError above what it allows anybody.
+
+    Above the free rate it is only said: Telegram gives about 30 and no exact number, a simulated one may have no limit, and a 429
+    costs time and no message.
+    """
+    rate = settings.get(TELEGRAM_RATE)
+    if settings.get(PAID_BROADCAST):
+        if rate > PAID_RATE:
+            raise SettingError(
+                f"TELEGRAM_RATE: with PAID_BROADCAST Telegram takes at most {PAID_RATE:g} messages a second."
+            )
+    elif rate > FREE_RATE:
+        log.warning(
+            "TELEGRAM_RATE is %g messages a second, and Telegram takes about %g from a bot: it will ask for pauses (429)."
+            " Lower it, or pay for more with PAID_BROADCAST=true.",
+            rate,
+            FREE_RATE,
+        )
 
 
 class Settings:

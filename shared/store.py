@@ -126,6 +126,8 @@ def _pair_index(pair: Pair) -> Mapping[str, Any]:
     return {
         "wake_at": pair.wake_at,
         "running": pair.run is not None,
+        "attempted_at": pair.attempted_at,
+        "refused_at": pair.refused_at,
         "client_id": pair.client_id,
         "expire_at": pair.expire_at,
     }
@@ -173,6 +175,12 @@ class Store(Protocol):
 
     def count_running(self) -> int:
         """How many pairs have a run on."""
+
+    def count_attempted(self, since: datetime) -> int:
+        """How many pairs had a call to Telegram begun after this time (`attempted_at`)."""
+
+    def count_refused(self, since: datetime) -> int:
+        """How many pairs were refused for their own sake in a call begun after this time (`refused_at`)."""
 
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         """All pairs of a client, ended ones too, by open channel id, the highest first."""

@@ -25,7 +25,7 @@ from urllib3.util import Timeout
 
 from shared.messages import Button, Message
 from shared.pair import Fault
-from shared.settings import BOT_TOKEN, TELEGRAM_API_URL, Settings
+from shared.settings import BOT_TOKEN, PAID_BROADCAST, TELEGRAM_API_URL, Settings
 from shared.telegram import (
     Bot,
     BotUnusable,
@@ -188,14 +188,17 @@ def _find_way(url: str, adapter: HTTPAdapter) -> _Way:
 
 
 def open_telegram(settings: Settings) -> "TelegramHttp":
-    """The Bot API these settings name, for the bot of BOT_TOKEN; the token may change while running."""
-    return TelegramHttp(settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN))
+    """The Bot API these settings name, for the bot of BOT_TOKEN; the token and PAID_BROADCAST may change while running."""
+    return TelegramHttp(
+        settings.get(TELEGRAM_API_URL), lambda: settings.get(BOT_TOKEN), paid=lambda: settings.get(PAID_BROADCAST)
+    )
 
 
 class TelegramHttp:
     """The Bot API at `<url>/bot<token>/<method>`. Safe to use from several threads.
 
-    `token` is asked for at each call, so that it can change while running.
+    `token` is asked for at each call, so that it can change while running; and so is `paid`, whether messages beyond the free 30 a
+    second are paid for with the bot's Stars.
     """
 
     def __init__(
@@ -203,11 +206,13 @@ class TelegramHttp:
         url: str,
         token: Callable[[], str],
         *,
+        paid: Callable[[], bool] = lambda: False,
         connections: int = MOST_CONNECTIONS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._token = token
+        self._paid = paid
         self._monotonic = monotonic
         self._adapter = _Adapter(connections, monotonic)
         self._way_found: _Way | None = None
@@ -237,6 +242,8 @@ class TelegramHttp:
             "link_preview_options": {"is_disabled": True},
             "reply_markup": {"inline_keyboard": keyboard},
         }
+        if self._paid():
+            parameters["allow_paid_broadcast"] = True
         return self._outcome("sendMessage", parameters, sends=True, may_leave=may_leave)
 
     def delete_messages(self, chat: int, message_ids: Sequence[int]) -> Outcome:

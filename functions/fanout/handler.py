@@ -58,5 +58,6 @@ def _message(event: BroadcastEvent, channel: Channel) -> MessageEvent:
         channel=channel,
         slot=event.slots[channel],
         probe=event.probe,
+        forgiven=event.forgiven,
         take_down=event.take_down,
     )

@@ -28,12 +28,17 @@ def tell(engine: Engine, event: MessageEvent, outcome: telegram.Outcome, *, one_
             )
         case telegram.BotUnusable(error):
             update_pace(engine.store, lambda p, now: bot_unusable(p, now=now, probe=event.probe, detail=error))
+        case telegram.Done() | telegram.Refused() if event.forgiven and event.take_down:
+            # Whether a removal is accepted says nothing of messages.
+            update_pace(engine.store, lambda p, now: probe_void(p, now=now))
         case telegram.NotDelivered(why) if event.probe or one_of_many:
             update_pace(engine.store, lambda p, now: unreachable(p, now=now, probe=event.probe, detail=why))
         case telegram.Sent() | telegram.Done() if event.probe:
-            opened = update_pace(engine.store, lambda p, _: probe_sent(p))
+            opened = update_pace(engine.store, lambda p, now: probe_sent(p, now=now))
+        case telegram.Migrated() if event.forgiven:
+            pass  # It goes once more, to the chat's new id.
         case telegram.Refused() | telegram.Migrated() if event.probe:
-            opened = update_pace(engine.store, lambda p, _: probe_refused(p))
+            opened = update_pace(engine.store, lambda p, now: probe_refused(p, now=now))
         case telegram.TooLate() if event.probe:
             update_pace(engine.store, lambda p, now: probe_void(p, now=now))
     if opened:

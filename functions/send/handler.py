@@ -16,7 +16,7 @@ from functions.send.notice import tell_owner
 from functions.send.outcomes import SLOTS_MISSED, about, report, settled_as
 from functions.send.replacing import delete_replaced
 from shared import telegram
-from shared.clock import Stopping
+from shared.clock import Stopping, wrong_by
 from shared.decision import Decision
 from shared.deliveries import (
     GivenBack,
@@ -31,7 +31,7 @@ from shared.engine import Engine
 from shared.events import MessageEvent
 from shared.messages import CannotRender, Message, render
 from shared.pace import LONGEST_HOLD, Pace, probe_void, reserve
-from shared.pair import Delivery, DeliveryState, Pair
+from shared.pair import Delivery, DeliveryState, Fault, Pair
 from shared.runs import SENDING_FOR, refuse
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, update, update_pace, update_stored
 
@@ -41,6 +41,8 @@ MOST_NEW_SLOTS = 3
 """A message that misses so many new slots running is given back: another process, whose clock is right, may have more luck."""
 UNREACHED_IN_A_ROW = 5
 """So many calls running that did not reach Telegram are no longer one connection's bad luck."""
+LONGEST_AHEAD = timedelta(seconds=10)
+"""A clock further ahead of the records' would write untrue times; this is the difference that a delivery's `until` allows for."""
 SETTLE_AGAIN_FIRST = 0.1
 SETTLE_AGAIN_LONGEST = 5.0
 
@@ -49,6 +51,14 @@ log = logging.getLogger(__name__)
 
 class _GivenUp(Exception):
     """Raised inside when the message is not to be sent by this handler; everything about it is recorded already."""
+
+
+class _ClockAhead(Exception):
+    """Raised inside when this machine's clock is too far ahead of the records' for a slot; `now` is their time."""
+
+    def __init__(self, by: timedelta, now: datetime) -> None:
+        super().__init__(f"the clock is {by.total_seconds():.0f} s ahead of the records'; set this machine's time")
+        self.now = now
 
 
 class Sender:
@@ -94,24 +104,32 @@ class Sender:
                 clock.sleep(moment - tempo.prepare - clock.monotonic())
                 return moment
             self._give_up_if_stale(event)
-            slot = self._new_slot()
+            try:
+                slot = self._new_slot()
+            except _ClockAhead as error:
+                raise self._postpone(event, error.now, str(error), level=logging.ERROR) from error
         raise self._postpone(event, clock.now(), SLOTS_MISSED, level=logging.WARNING)
 
     def _new_slot(self) -> float:
-        """One more slot, as a reading of the monotonic clock. The store's time says how far away it is, so a wrong clock of this
-        machine costs no more than the slot it made the message miss.
+        """One more slot, as a reading of the monotonic clock. The store's time says whether this machine's clock is right, so a
+        wrong one costs no more than the slot it made the message miss. Raises _ClockAhead.
 
         After an outage hundreds of messages are late at once: one thread at a time asks for one, or they would only race each other
         for the pace document.
         """
         clock, tempo = self._engine.clock, self._engine.tempo
+        before = clock.now()
 
-        def take(pace: Pace, now: datetime) -> Decision[Pace, float]:
+        def take(pace: Pace, now: datetime) -> Decision[Pace, tuple[datetime, timedelta]]:
+            ahead = wrong_by(before, now, clock.now())
+            if ahead > LONGEST_AHEAD:
+                raise _ClockAhead(ahead, now)
             decision = reserve(pace, count=1, now=now, tempo=tempo)
-            return Decision(decision.record, clock.monotonic() + (decision.result[0] - now).total_seconds())
+            return Decision(decision.record, (decision.result[0], ahead))
 
         with self._reserving:
-            return update_pace(self._engine.store, take)
+            slot, ahead = update_pace(self._engine.store, take)
+        return clock.monotonic() + (slot - (clock.now() - ahead)).total_seconds()
 
     def _give_up_if_stale(self, event: MessageEvent) -> None:
         """A message that is done with takes no slot."""
@@ -202,6 +220,11 @@ class Sender:
                 # The call has not begun, and the record must not stay as if it had.
                 self._settle(event, started, attempt_id, GivenBack(clock.now(), "the process stopped before the call"))
                 raise
+            except _ClockAhead as error:
+                self._settle(event, started, attempt_id, GivenBack(error.now, str(error)))
+                self._let_another_probe(event)
+                log.error("The message is put off: %s.", error, extra=about(event, event="message_put_off"))
+                raise _GivenUp from error
             outcome = engine.telegram.send_message(chat, message, may_leave=partial(departures.leave, moment, tempo))
             if not isinstance(outcome, telegram.TooLate):
                 return outcome
@@ -212,6 +235,8 @@ class Sender:
         """Record how the call ended, tell the pace what concerns everybody, replace the old message."""
         engine = self._engine
         delivery = _delivery(started.record, event)
+        if event.forgiven and isinstance(outcome, telegram.Refused):
+            outcome = telegram.Refused(outcome.error, Fault.UNKNOWN)
         outcome_of_it = settled_as(outcome, now=engine.clock.now(), tries=delivery.tries)
         settled_pair, result = self._settle(event, started, attempt_id, outcome_of_it)
         run = started.record.run

@@ -13,8 +13,18 @@ from shared.consume import Publication
 from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.logs import fields
-from shared.pace import TickInCharge, release_probe, reserve_pairs, take_charge
-from shared.pair import Channel, Pair
+from shared.pace import (
+    FEWEST_REFUSED,
+    GateReason,
+    Pace,
+    TickInCharge,
+    refusals_since,
+    refused_widely,
+    release_probe,
+    reserve_pairs,
+    take_charge,
+)
+from shared.pair import Channel, DeliveryState, Pair
 from shared.runs import Claimed, claim
 from shared.store import PAIRS, Stored, read_pace, update, update_pace
 
@@ -25,6 +35,8 @@ AHEAD = timedelta(seconds=1)
 MOST_IN_FLIGHT_SECONDS = 30.0
 """So many seconds of the pace may be in flight; with more, something downstream is down, and no run is begun."""
 LOOK_AGAIN_SECONDS = 1.0
+REFUSALS_SECONDS = 5.0
+"""How often a tick that is busy counts refusals; the first time before it begins anything."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +48,7 @@ def run(engine: Engine, publication: Publication) -> None:
     """
     me = TickInCharge(published_at=publication.published_at, event_id=publication.event_id)
     deadline = engine.clock.monotonic() + LONGEST_SECONDS
+    count_refusals_at = engine.clock.monotonic()
     in_charge = False
     begun = 0
     while engine.clock.monotonic() < deadline:
@@ -72,16 +85,24 @@ def run(engine: Engine, publication: Publication) -> None:
             # The answer to a probe opens the gate long before its time is up.
             engine.clock.sleep(min(blocked, LOOK_AGAIN_SECONDS) if gate.probing else blocked)
             continue
+        if gate is None and engine.clock.monotonic() >= count_refusals_at:
+            count_refusals_at = engine.clock.monotonic() + REFUSALS_SECONDS
+            if _refused_widely(engine, pace):
+                continue
         if _too_much_in_flight(engine):
             # A run that got stuck is still taken up or closed: that is what brings the number down.
             due = engine.store.due_pairs(pace.read_at, engine.tempo.pairs_per_second, stuck=True)
             if not due:
                 engine.clock.sleep(LOOK_AGAIN_SECONDS)
                 continue
-        probe = gate is not None
-        if probe and not update_pace(engine.store, lambda p, now: release_probe(p, now=now)):
-            continue
-        claimed = _claim(engine, due, at_most=1 if probe else len(due))
+        probe = None
+        if gate is not None:
+            probe = update_pace(engine.store, lambda p, now: release_probe(p, now=now))
+            if probe is None:
+                continue
+        if probe is GateReason.REFUSALS:
+            due = sorted(due, key=_tells_little)
+        claimed = _claim(engine, due, at_most=len(due) if probe is None else 1)
         begun += len(claimed)
         after = _publish(engine, claimed, probe=probe)
         if after is not None:
@@ -110,7 +131,7 @@ def _claim(engine: Engine, due: Sequence[Stored[Pair]], *, at_most: int) -> list
     return claimed
 
 
-def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: bool) -> datetime | None:
+def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: GateReason | None) -> datetime | None:
     """Reserve slots for what was really claimed and publish it. The end of the reserved time, None if there was nothing."""
     if not claimed:
         return None
@@ -126,7 +147,8 @@ def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: 
             pair_id=pair.id,
             run_id=result.run_id,
             slots={channel: next(of_channel[channel]) for channel in result.channels},
-            probe=probe,
+            probe=probe is not None,
+            forgiven=probe is GateReason.REFUSALS,
             take_down=result.take_down,
         )
         for pair, result in claimed
@@ -141,7 +163,7 @@ def _publish(engine: Engine, claimed: Sequence[tuple[Pair, Claimed]], *, probe: 
                 pair_id=pair.id,
                 run_id=result.run_id,
                 cause=None if current is None else current.cause,
-                probe=probe or None,
+                probe=True if probe is not None else None,
             ),
         )
     return max((*slots[0], *slots[1])) + tempo.step
@@ -158,6 +180,23 @@ def _too_much_in_flight(engine: Engine) -> bool:
         extra=fields(event="back_pressure", running=running),
     )
     return True
+
+
+def _refused_widely(engine: Engine, pace: Stored[Pace]) -> bool:
+    """Whether so many are refused that it is no longer the pairs: then the gate is closed. Mostly one count that finds none."""
+    since = refusals_since(pace.record, now=pace.read_at)
+    refused = engine.store.count_refused(since)
+    if refused < FEWEST_REFUSED:
+        return False
+    attempted = engine.store.count_attempted(since)
+    return update_pace(engine.store, lambda p, now: refused_widely(p, now=now, attempted=attempted, refused=refused))
+
+
+def _tells_little(stored: Stored[Pair]) -> bool:
+    """Whether a probe of this pair would say little about refusals: it was refused last time, or its messages are only to go."""
+    pair, last = stored.record, stored.record.last_broadcast
+    refused = last is not None and any(d.state is DeliveryState.FAILED for _, d in last.deliveries())
+    return refused or pair.take_down is not None
 
 
 def _wait_until(engine: Engine, moment: datetime) -> None:

@@ -12,7 +12,7 @@ from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.history import runs_of
 from shared.logs import fields
-from shared.pace import CHAT_GAP, probe_void, release_probe, reserve_pairs
+from shared.pace import CHAT_GAP, GateReason, probe_void, release_probe, reserve_pairs
 from shared.pair import Channel, Pair
 from shared.store import PAIRS, NoSuchRecord, Stored, StoreUnavailable, read_pace, update, update_pace
 
@@ -135,19 +135,20 @@ class Handler:
         if not isinstance(decision.result, owner.Accepted):
             raise _refused(stored.id, decision.result)
 
-    def _pass_the_gate(self) -> bool:
-        """Whether the broadcast goes as the probe of a gate whose block is over; nothing scheduled may be due for hours."""
+    def _pass_the_gate(self) -> GateReason | None:
+        """What the gate is closed for, if the broadcast goes as its probe: nothing scheduled may be due for hours."""
         pace = read_pace(self._engine.store).record
         if pace.paused_all is not None:
             raise Refusal(503, CLOSED.format(why="paused by the operator"))
         gate = pace.gate
         if gate is None:
-            return False
-        if not update_pace(self._engine.store, lambda p, now: release_probe(p, now=now)):
+            return None
+        probe = update_pace(self._engine.store, lambda p, now: release_probe(p, now=now))
+        if probe is None:
             raise Refusal(503, CLOSED.format(why=gate.reason.value))
-        return True
+        return probe
 
-    def _publish(self, pair: Pair, accepted: owner.Accepted, *, probe: bool) -> int:
+    def _publish(self, pair: Pair, accepted: owner.Accepted, *, probe: GateReason | None) -> int:
         """Reserve the two slots, ahead of the backlog, and publish. Seconds until the last message may leave, rounded up.
 
         Dying in here leaves a claim that the tick completes.
@@ -164,7 +165,13 @@ class Handler:
                 [(Channel.OPEN, slot) for slot in open_slots] + [(Channel.CLOSED, slot) for slot in closed_slots]
             )
             if slots:
-                event = BroadcastEvent(pair_id=pair.id, run_id=accepted.run_id, slots=slots, probe=probe)
+                event = BroadcastEvent(
+                    pair_id=pair.id,
+                    run_id=accepted.run_id,
+                    slots=slots,
+                    probe=probe is not None,
+                    forgiven=probe is GateReason.REFUSALS,
+                )
                 self._engine.bus.publish([event])
         except (BusUnavailable, StoreUnavailable) as error:
             self._take_back(pair.id, accepted.run_id, error, probe=probe)
@@ -172,11 +179,11 @@ class Handler:
         last = max(slots.values(), default=self._now())
         return max(0, ceil((last - self._now()).total_seconds()))
 
-    def _let_another_probe(self, probe: bool) -> None:
-        if probe:
+    def _let_another_probe(self, probe: GateReason | None) -> None:
+        if probe is not None:
             update_pace(self._engine.store, lambda p, now: probe_void(p, now=now))
 
-    def _take_back(self, pair_id: str, run_id: str, error: Exception, *, probe: bool) -> None:
+    def _take_back(self, pair_id: str, run_id: str, error: Exception, *, probe: GateReason | None) -> None:
         """Restore what was before. If that write loses, the broadcast is under way after all, and the answer is yes."""
         try:
             _, undone = update(

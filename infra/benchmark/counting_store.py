@@ -45,6 +45,14 @@ class CountingStore:
         self.counts["count"] += 1
         return self._inside.count_running()
 
+    def count_attempted(self, since: datetime) -> int:
+        self.counts["count of attempted"] += 1
+        return self._inside.count_attempted(since)
+
+    def count_refused(self, since: datetime) -> int:
+        self.counts["count of refused"] += 1
+        return self._inside.count_refused(since)
+
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         return self._inside.pairs_of_client(client_id)
 

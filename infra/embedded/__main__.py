@@ -45,11 +45,13 @@ from shared.settings import (
     HOST,
     LOG_FORMAT,
     LOG_LEVEL,
+    PAID_BROADCAST,
     PAIRS,
     PORT,
     TELEGRAM_API_URL,
     SettingError,
     Settings,
+    check_rate,
 )
 from shared.telegram import Bot, BotUnusable, NotDelivered
 from shared.telegram_http import TelegramHttp, open_telegram
@@ -78,6 +80,7 @@ def main() -> None:
         settings = read_settings()
         settings.check(ALL)
         logs.set_up(settings.get(LOG_FORMAT), settings.get(LOG_LEVEL))
+        check_rate(settings)
         with ExitStack() as at_the_end:
             _run(settings, at_the_end)
     except (SettingError, FileError) as error:
@@ -171,7 +174,8 @@ def _simulated_line(workspace: Workspace, at_the_end: ExitStack) -> Line:
         bot_username=SIMULATED_BOT,
     )
     server = at_the_end.enter_context(SimulatorServer(simulator))
-    telegram = TelegramHttp(server.url, lambda: SIMULATED_TOKEN)
+    settings = workspace.settings
+    telegram = TelegramHttp(server.url, lambda: SIMULATED_TOKEN, paid=lambda: settings.get(PAID_BROADCAST))
     return Line(telegram, SIMULATED_BOT, simulator)
 
 

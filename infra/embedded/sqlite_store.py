@@ -16,6 +16,8 @@ from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Collection, Sto
 R = TypeVar("R", bound=msgspec.Struct)
 
 CHANNEL_FIELDS = ("open_channel_id", "closed_channel_id")
+ADDED_FIELDS = ("attempted_at", "refused_at")
+"""Columns of `pairs` that databases made by an earlier version lack. They are empty there until a pair is written again."""
 
 
 def _in_body(field: str) -> str:
@@ -24,11 +26,18 @@ def _in_body(field: str) -> str:
     return f"CASE WHEN json_valid({text}) THEN json_extract({text}, '$.{field}') END"
 
 
-SCHEMA = (
+PAIRS_TABLE = (
     "CREATE TABLE IF NOT EXISTS pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
-    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID",
+    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL,"
+    " attempted_at REAL, refused_at REAL) WITHOUT ROWID"
+)
+SCHEMA = (
     "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at) WHERE wake_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS pairs_running ON pairs (running) WHERE running",
+    *(
+        f"CREATE INDEX IF NOT EXISTS pairs_{field} ON pairs ({field}) WHERE {field} IS NOT NULL"
+        for field in ADDED_FIELDS
+    ),
     "CREATE INDEX IF NOT EXISTS pairs_of_client ON pairs (client_id)",
     *(f"CREATE INDEX IF NOT EXISTS pairs_{field} ON pairs ({_in_body(field)})" for field in CHANNEL_FIELDS),
     "CREATE INDEX IF NOT EXISTS pairs_expiry ON pairs (expire_at) WHERE expire_at IS NOT NULL",
@@ -47,6 +56,11 @@ class SqliteStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        database.execute(PAIRS_TABLE)
+        if _missing_fields(database):
+            with database.transaction() as connection:
+                for field in _missing_fields(database):
+                    connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} REAL")
         for statement in SCHEMA:
             database.execute(statement)
 
@@ -97,8 +111,13 @@ class SqliteStore:
         return found[:limit]
 
     def count_running(self) -> int:
-        count: int = self._database.rows("SELECT count(*) FROM pairs WHERE running")[0][0]
-        return count
+        return self._count("running")
+
+    def count_attempted(self, since: datetime) -> int:
+        return self._count("attempted_at > ?", since.timestamp())
+
+    def count_refused(self, since: datetime) -> int:
+        return self._count("refused_at > ?", since.timestamp())
 
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         rows = self._database.rows("SELECT id, version, body FROM pairs WHERE client_id = ?", (client_id,))
@@ -140,10 +159,19 @@ class SqliteStore:
             for collection in (PAIRS, HISTORY)
         )
 
+    def _count(self, which: str, *parameters: float) -> int:
+        count: int = self._database.rows(f"SELECT count(*) FROM pairs WHERE {which}", parameters)[0][0]
+        return count
+
     def _readable(self, collection: Collection[R], rows: Sequence[Any]) -> list[Stored[R]]:
         now = self._clock.now()
         read = [(id, v, collection.read_or_skip(id, partial(collection.decode, body))) for id, v, body in rows]
         return [Stored(id, record, version, now) for id, version, record in read if record is not None]
+
+
+def _missing_fields(database: Database) -> list[str]:
+    there = {row[1] for row in database.rows("PRAGMA table_info(pairs)")}
+    return [field for field in ADDED_FIELDS if field not in there]
 
 
 def _columns(collection: Collection[R], record: R) -> Mapping[str, Any]:

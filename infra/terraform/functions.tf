@@ -2,6 +2,7 @@ locals {
   # Each setting's value; a function is given those that functions.json names for it, and these three.
   values = {
     TELEGRAM_RATE             = tostring(var.telegram_rate)
+    PAID_BROADCAST            = tostring(var.paid_broadcast)
     BROADCAST_AUTO_INTERVAL   = tostring(var.broadcast_auto_interval_hours)
     BROADCAST_MANUAL_INTERVAL = tostring(var.broadcast_manual_interval_hours)
     BOT_USERNAME              = var.bot_username

@@ -76,6 +76,12 @@ variable "telegram_rate" {
   }
 }
 
+variable "paid_broadcast" {
+  description = "Pay 0.1 Star from the bot's balance for each message beyond the free 30 a second; telegram_rate above 30 needs it. To be switched on in @BotFather as well."
+  type        = bool
+  default     = false
+}
+
 variable "telegram_api_url" {
   description = "The Bot API server."
   type        = string

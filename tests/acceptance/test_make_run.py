@@ -77,13 +77,17 @@ def test_a_busy_port_is_named(program: Program, tmp_path: Path) -> None:
     ("settings", "words"),
     [
         ({"TELEGRAM_RATE": "fast"}, "TELEGRAM_RATE: 'fast' is wrong"),
+        (
+            {"TELEGRAM_RATE": "2000", "PAID_BROADCAST": "true"},
+            "TELEGRAM_RATE: with PAID_BROADCAST Telegram takes at most",
+        ),
         ({"BROADCAST_AUTO_INTERVAL": "0"}, "BROADCAST_AUTO_INTERVAL: '0' is wrong: it must be a number above zero"),
         ({"PORT": "80800"}, "PORT: '80800' is wrong"),
         ({"PAIRS": "missing.csv"}, "PAIRS: cannot read missing.csv"),
         ({"BOT_TOKEN_FILE": "/nowhere/token"}, "BOT_TOKEN_FILE: cannot read /nowhere/token"),
         ({"TELEGRAM_API_URL": "api.telegram.org"}, "TELEGRAM_API_URL"),
     ],
-    ids=["rate", "interval", "port", "pairs", "token file", "url"],
+    ids=["rate", "paid rate", "interval", "port", "pairs", "token file", "url"],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(program: Program, settings: dict[str, str], words: str) -> None:
     program.settings |= settings

@@ -144,6 +144,12 @@ def test_an_instance_refuses_a_pace_that_firestore_cannot_record(tmp_path: Path)
     assert "TELEGRAM_RATE: 151 messages a second are more than Firestore can record" in done.stderr
 
 
+def test_an_instance_says_that_telegram_will_not_take_its_rate_and_starts(tmp_path: Path) -> None:
+    done = start("tick", tmp_path, {**SETTINGS, "TELEGRAM_RATE": "31"})
+
+    assert "Telegram takes about 30 from a bot" in done.stdout + done.stderr
+
+
 def test_a_secret_comes_from_a_mounted_file(tmp_path: Path) -> None:
     secret = tmp_path / "secrets" / "token"
     secret.parent.mkdir()

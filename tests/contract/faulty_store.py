@@ -33,6 +33,12 @@ class WrappedStore:
     def count_running(self) -> int:
         return self._inside.count_running()
 
+    def count_attempted(self, since: datetime) -> int:
+        return self._inside.count_attempted(since)
+
+    def count_refused(self, since: datetime) -> int:
+        return self._inside.count_refused(since)
+
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         return self._inside.pairs_of_client(client_id)
 

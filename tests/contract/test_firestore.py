@@ -32,7 +32,7 @@ from shared.store import (
 from tests.clocks import NOON
 from tests.emulators import firestore_client
 from tests.pairs import OWNER, a_pair
-from tests.runs import POLICY, claimed, sent
+from tests.runs import POLICY, claimed, failed, sent
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("firestore")]
 
@@ -144,12 +144,14 @@ def test_a_claim_that_the_client_repeated_is_recognised_as_ones_own(behind: Behi
         lambda store: store.create(PAIRS, "x", a_pair()),
         lambda store: store.due_pairs(NOON, 1),
         lambda store: store.count_running(),
+        lambda store: store.count_attempted(NOON),
+        lambda store: store.count_refused(NOON),
         lambda store: store.pairs_of_client(OWNER),
         lambda store: store.pairs_of_channel(-1001),
         lambda store: list(store.all_pairs()),
         lambda store: store.history("x", before=None, limit=1),
     ],
-    ids=["get", "create", "due", "count", "client", "channel", "all", "history"],
+    ids=["get", "create", "due", "count", "attempted", "refused", "client", "channel", "all", "history"],
 )
 @pytest.mark.parametrize("fault", ["frozen", "gone"])
 def test_a_service_that_does_not_answer_in_time_is_unavailable(
@@ -191,6 +193,8 @@ def ask_everything(store: FirestoreStore) -> None:
     store.due_pairs(NOON + timedelta(days=1), 1)
     store.due_pairs(NOON + timedelta(days=1), 1, stuck=True)
     store.count_running()
+    store.count_attempted(NOON)
+    store.count_refused(NOON)
     store.pairs_of_client(pair.client_id)
     store.pairs_of_channel(pair.open_channel_id)
     list(store.all_pairs())
@@ -239,7 +243,8 @@ def test_every_stored_field_is_declared_so_that_nothing_is_indexed_by_default(fi
     store = FirestoreStore(client)
     done = replace(sent(claimed(a_pair(1))), expire_at=NOON)
     assert done.last_broadcast is not None
-    running = claimed(a_pair(2))
+    running, refused = claimed(a_pair(2)), failed(claimed(a_pair(3)))
+    store.create(PAIRS, refused.id, refused)
     store.create(PAIRS, done.id, done)
     store.create(PAIRS, running.id, running)
     store.create(HISTORY, "run-1", history_entry(done.id, done.last_broadcast))

@@ -20,7 +20,7 @@ from shared.runs import Claimed, NothingToPublish, claim, history_entry
 from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Stored, StoreUnavailable, archive, update
 from tests.clocks import NOON, ManualClock
 from tests.pairs import OWNER, a_pair
-from tests.runs import OPEN, POLICY, at, claimed, sent, started
+from tests.runs import OPEN, POLICY, at, claimed, failed, sent, started
 
 
 @pytest.fixture
@@ -214,6 +214,50 @@ def test_a_file_that_is_full_is_unavailable_and_works_again_once_there_is_room(
     assert read(store, large).record == large
 
 
+def test_a_file_made_before_refusals_were_counted_gets_the_fields_it_lacks(file: Path) -> None:
+    pair = failed(claimed(a_pair()), NOON)
+    with closing(sqlite3.connect(file)) as older:
+        older.execute(
+            "CREATE TABLE pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+            " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID"
+        )
+        older.execute(
+            "INSERT INTO pairs VALUES (?, 1, ?, ?, 0, ?, NULL)",
+            (pair.id, PAIRS.encode(pair), NOON.timestamp(), pair.client_id),
+        )
+        older.commit()
+
+    for _ in range(2):
+        opened = Database(file)
+        store = SqliteStore(opened, ManualClock())
+        assert read(store, pair).record.refused_at == NOON
+        store.replace(PAIRS, read(store, pair), replace(pair, open_channel_title="Quay"))
+        assert (store.count_attempted(at(seconds=-1)), store.count_refused(at(seconds=-1))) == (1, 1)
+        opened.close()
+
+
+def test_two_processes_may_bring_an_older_file_up_to_date_at_once(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as older:
+        older.execute(
+            "CREATE TABLE pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+            " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID"
+        )
+        older.commit()
+    barrier = Barrier(4, timeout=10)
+
+    def open_it(number: int) -> int:
+        opened = Database(file)
+        barrier.wait()
+        store = SqliteStore(opened, ManualClock())
+        store.create(PAIRS, a_pair(number).id, a_pair(number))
+        count = store.count_refused(NOON)
+        opened.close()
+        return count
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(open_it, range(4))) == [0] * 4
+
+
 # --- queries ----------------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +277,8 @@ def plan(database: Database, query: Callable[[], object]) -> list[str]:
         (lambda store: store.due_pairs(NOON, 12), "pairs_due"),
         (lambda store: store.count_running(), "pairs_running"),
         (lambda store: store.running_pairs(), "pairs_running"),
+        (lambda store: store.count_attempted(NOON), "pairs_attempted_at"),
+        (lambda store: store.count_refused(NOON), "pairs_refused_at"),
         (lambda store: store.pairs_of_client(OWNER), "pairs_of_client"),
         (lambda store: store.history(a_pair().id, before=NOON, limit=20), "history_of_pair"),
         (lambda store: store.history(a_pair().id, before=None, limit=20), "history_of_pair"),

@@ -32,7 +32,7 @@ from shared.firestore_store import RECORD, FirestoreStore
 from shared.owner import Accepted, CoolingDown, Running, Trigger, trigger
 from shared.pace import PACE_ID, Pace
 from shared.pair import DeliveryState, HistoryEntry, Pair, Record, Run, replace
-from shared.runs import Claimed, NothingToPublish, claim, history_entry
+from shared.runs import RETRY_DELAYS, Claimed, NothingToPublish, claim, history_entry
 from shared.store import (
     HISTORY,
     MOST_RACES,
@@ -58,7 +58,7 @@ from tests.contract.faulty_store import LetsAnotherWriteFirst, LosesOneAnswer, W
 from tests.emulators import firestore_client
 from tests.memory.store import MemoryStore
 from tests.pairs import OUTSIDER, OWNER, a_pair
-from tests.runs import CLOSED, KICKED, OPEN, POLICY, at, claimed, delivered, sent, started
+from tests.runs import CLOSED, KICKED, OPEN, POLICY, at, claimed, delivered, failed, sent, started
 
 R = TypeVar("R", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -447,6 +447,34 @@ def test_runs_on_are_counted_and_finished_ones_are_not(store: Store) -> None:
     put(store, claimed(a_pair(1)), started(claimed(a_pair(2)), OPEN), sent(claimed(a_pair(3))), a_pair(4))
 
     assert store.count_running() == 2
+
+
+def test_pairs_tried_and_pairs_refused_are_counted_from_a_moment_on(store: Store) -> None:
+    put(
+        store,
+        failed(claimed(a_pair(1)), NOON),
+        failed(claimed(a_pair(2)), at(seconds=1)),
+        sent(claimed(a_pair(3)), now=at(seconds=1)),
+        started(claimed(a_pair(4)), OPEN, at(seconds=2)),
+        claimed(a_pair(5)),
+    )
+
+    assert (store.count_attempted(at(microseconds=-1)), store.count_refused(at(microseconds=-1))) == (4, 2)
+    assert (store.count_attempted(NOON), store.count_refused(NOON)) == (3, 1)
+    assert (store.count_attempted(at(seconds=1)), store.count_refused(at(seconds=1))) == (1, 0)
+    assert (store.count_attempted(at(seconds=2)), store.count_refused(at(seconds=2))) == (0, 0)
+
+
+def test_a_pair_that_was_posted_after_all_is_not_counted_as_refused_any_more(store: Store) -> None:
+    pair = failed(claimed(a_pair()), NOON)
+    put(store, pair)
+    later = NOON + RETRY_DELAYS[0]
+    posted = delivered(claimed(pair, "run-2", later), CLOSED, Posted(12, later), later)
+
+    store.replace(PAIRS, read(store, pair), posted)
+
+    assert store.count_refused(at(days=-1)) == 0
+    assert store.count_attempted(NOON) == 1
 
 
 def test_a_client_sees_all_pairs_of_its_own_with_the_highest_channel_first(store: Store) -> None:

@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
 from infra.telegram_simulator.limits import Limits
+from shared import engine
 from shared.events import TickEvent, Topic
+from shared.messages import Message
 from shared.pair import BroadcastStatus, Channel, DeliveryState, replace
 from shared.store import HISTORY, PAIRS
+from shared.telegram import Sent, Throttled
 from tests.clocks import NOON
 from tests.functions.world import World, make_world
 from tests.pairs import a_pair
@@ -180,3 +185,21 @@ def test_an_edit_between_fan_out_and_send_wins(world: World) -> None:
 
     (offer,) = world.simulator.visible(pair.open_chat_id)
     assert offer.text.startswith("Hello, welcome to Pier")
+
+
+@pytest.mark.parametrize(("paid", "taken"), [("true", 1000), ("false", 30)])
+def test_in_one_second_telegram_takes_a_thousand_messages_that_are_paid_for_and_thirty_that_are_not(
+    paid: str, taken: int
+) -> None:
+    world, close = make_world(environ={"PAID_BROADCAST": paid}, limits=Limits())
+    world.add(*(a_pair(n) for n in range(1, 1003)))
+
+    outcomes = [
+        engine.current().telegram.send_message(
+            a_pair(n).open_chat_id, Message(html="x", buttons=()), may_leave=lambda: True
+        )
+        for n in range(1, taken + 2)
+    ]
+
+    assert [type(outcome) for outcome in outcomes] == [Sent] * taken + [Throttled]
+    close()

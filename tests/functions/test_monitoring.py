@@ -97,6 +97,16 @@ def a_revoked_token(world: World) -> None:
     a_day(world)
 
 
+def refusals_everywhere(world: World) -> None:
+    world.simulator.script(
+        Script(effect="answer", method="sendMessage", status=400, description="Bad Request: have no rights", times=None)
+    )
+    world.add(*(a_pair(number) for number in range(1, 6)))
+    world.tick()
+    world.clock.advance(310)
+    world.tick()
+
+
 def texts_that_cannot_be_sent(world: World) -> None:
     world.add(a_pair(sub_1_price=None))
     world.tick()
@@ -144,6 +154,7 @@ SCENES: list[Callable[[World], None]] = [
     an_unknown_outcome,
     a_throttling,
     a_revoked_token,
+    refusals_everywhere,
     texts_that_cannot_be_sent,
     two_presses,
     a_press_on_a_paused_pair,
@@ -208,6 +219,14 @@ def test_each_metric_finds_lines_that_have_its_labels_and_its_value(
     for line in found:
         assert all(isinstance(field(line, path), str) for path in metric["labels"].values()), line
         assert isinstance(field(line, metric["value"]), float) if "value" in metric else True
+
+
+def test_a_gate_that_is_closed_is_told_with_its_reason_whatever_it_is(written: list[Mapping[str, Any]]) -> None:
+    query = METRICS["gate_closed"]["filter"]
+
+    reasons = {line["reason"] for line in written if matches(query, line)}
+
+    assert {"throttled", "refusals"} <= reasons
 
 
 def test_every_event_in_a_filter_is_found_by_itself(written: list[Mapping[str, Any]]) -> None:

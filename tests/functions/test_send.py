@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -408,20 +408,6 @@ def test_writes_whose_answers_are_lost_post_every_message_once(flaky: tuple[Worl
         assert world.pair(pair).successful_broadcasts == 1
 
 
-class Ahead(ManualClock):
-    """Shows other clocks' time and so many seconds more."""
-
-    def __init__(self, right: ManualClock, seconds: float) -> None:
-        self.__dict__ = right.__dict__
-        self._ahead = timedelta(seconds=seconds)
-
-    def now(self) -> datetime:
-        return super().now() + self._ahead
-
-    def monotonic(self) -> float:
-        return super().monotonic() - self._ahead.total_seconds()
-
-
 class Sluggish(ManualClock):
     """Wakes a second late from every wait."""
 
@@ -437,17 +423,6 @@ def queued_message(world: World, pair: Pair) -> MessageEvent:
     world.queue.publish([TickEvent()])
     world.run(only=[Topic.TICKS, Topic.BROADCASTS])
     return next(e for e in (decode(MessageEvent, d) for d in world.queue.contents(Topic.MESSAGES)) if e.channel is OPEN)
-
-
-def test_a_machine_whose_clock_is_ahead_takes_one_new_slot_by_the_stores_time(world: World) -> None:
-    event = queued_message(world, a_pair())
-    before = read_pace(world.store).record.next_slot
-    assert before is not None
-
-    Sender(replace(engine.current(), clock=Ahead(world.clock, 5.0))).send(event)
-
-    assert world.simulator.accepted_count() == 1
-    assert read_pace(world.store).record.next_slot == before + engine.current().tempo.step
 
 
 def test_a_machine_too_slow_for_any_slot_puts_the_message_off_and_says_so(

@@ -6,8 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from functions.tick.handler import REFUSALS_SECONDS
 from infra.benchmark.counting_store import CountingStore
+from infra.embedded.event_queue import Taken
+from shared.events import TickEvent, Topic, encode
 from shared.store import Store
+from tests.clocks import NOON
 from tests.functions.tokens import bearer
 from tests.functions.world import make_world
 from tests.memory.store import MemoryStore
@@ -75,3 +79,14 @@ def test_a_tick_with_nothing_due_is_one_query_and_one_read_of_the_pace(counted: 
     counted.world.tick()
 
     assert counted.counts == Counter({"query": 1, "pace read": 1, "read": 0})
+
+
+def test_a_busy_tick_counts_refusals_every_few_seconds_and_not_before_each_batch(counted: Counted) -> None:
+    counted.world.add(*(a_pair(number) for number in range(1, 12 * 20 + 1)))
+
+    counted.world.deliver(Taken("1", Topic.TICKS, encode(TickEvent()), NOON, 1))
+
+    seconds = (counted.world.clock.now() - NOON).total_seconds()
+    assert 2 <= counted.counts["count of refused"] <= 1 + seconds / REFUSALS_SECONDS < 10
+    assert counted.counts["count of attempted"] == 0
+    assert counted.counts["count"] == 20

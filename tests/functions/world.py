@@ -20,7 +20,7 @@ from shared.departures import Departures, OneOfMany
 from shared.engine import Engine, Precision
 from shared.events import MessageEvent, TickEvent, Topic, decode
 from shared.pair import Channel, Delivery, Pair, Run
-from shared.settings import BOT_TOKEN, Settings
+from shared.settings import BOT_TOKEN, PAID_BROADCAST, Settings
 from shared.store import PAIRS, Store
 from shared.telegram_http import TelegramHttp
 from tests.clocks import ManualClock
@@ -125,7 +125,12 @@ def make_world(
     server.start()
     given = {"JWT_SECRET_KEY": SECRET, "CORS_ORIGINS": "https://www.example.com", **(environ or {})}
     settings = Settings(given, monotonic=clock.monotonic)
-    telegram = TelegramHttp(server.url, lambda: settings.get(BOT_TOKEN) or TOKEN, monotonic=clock.monotonic)
+    telegram = TelegramHttp(
+        server.url,
+        lambda: settings.get(BOT_TOKEN) or TOKEN,
+        paid=lambda: settings.get(PAID_BROADCAST),
+        monotonic=clock.monotonic,
+    )
     engine.use(
         Engine(
             store=store(memory),

@@ -56,6 +56,12 @@ class MemoryStore:
     def count_running(self) -> int:
         return sum(s.record.run is not None for s in self._all(PAIRS))
 
+    def count_attempted(self, since: datetime) -> int:
+        return sum(at is not None and at > since for at in (s.record.attempted_at for s in self._all(PAIRS)))
+
+    def count_refused(self, since: datetime) -> int:
+        return sum(at is not None and at > since for at in (s.record.refused_at for s in self._all(PAIRS)))
+
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         mine = [s for s in self._all(PAIRS) if s.record.client_id == client_id]
         return sorted(mine, key=lambda s: s.record.open_channel_id, reverse=True)

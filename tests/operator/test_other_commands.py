@@ -113,9 +113,10 @@ def test_status_says_whether_a_service_runs(operator: Operator) -> None:
     assert "not running; start it with: make run" in operator.run("status").stdout
 
 
-def test_status_tells_why_the_gate_is_closed_and_how_the_pace_stands(operator: Operator) -> None:
+@pytest.mark.parametrize("reason", GateReason)
+def test_status_tells_why_the_gate_is_closed_and_how_the_pace_stands(operator: Operator, reason: GateReason) -> None:
     gate = Gate(
-        reason=GateReason.THROTTLED,
+        reason=reason,
         since=NOON - timedelta(minutes=2),
         blocked_until=NOON + timedelta(seconds=20),
         block_seconds=30,
@@ -126,10 +127,10 @@ def test_status_tells_why_the_gate_is_closed_and_how_the_pace_stands(operator: O
 
     text = operator.run("status").stdout
 
-    assert "closed for 2 min, throttled: Too Many Requests: retry after 30; next probe" in text
+    assert f"closed for 2 min, {reason.value}: Too Many Requests: retry after 30; next probe" in text
     assert "(in 20 s)" in text
     assert "last busy tick 40 s ago" in text
-    assert operator.json("status")["gate"]["reason"] == "throttled"
+    assert operator.json("status")["gate"]["reason"] == reason.value
 
 
 def test_status_lists_ten_of_many_and_counts_the_rest(operator: Operator) -> None:

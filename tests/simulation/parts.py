@@ -43,6 +43,8 @@ FROZEN_SECONDS = 200.0
 """Longer than a call may take before it counts as dead."""
 LONGEST_FLOOD = 1800
 CURSE = "Forbidden: bot was kicked from the channel chat"
+BAD_DAY = "Bad Request: not enough rights to send text messages to the chat"
+"""What Telegram answered everybody on 2023-10-31, full administrators as well; on any other day it is the pair's own fault."""
 
 _ENTRIES: list[dict[str, Any]] = [
     entry
@@ -81,7 +83,7 @@ def latency(scheduler: Scheduler, key: str) -> float:
     """Seconds an effect takes: mostly milliseconds, now and then seconds."""
     drawn = scheduler.chance.unit(key)
     slow = scheduler.chance.intensity > 0 and not scheduler.chance.quiet and drawn > 0.99
-    return (drawn - 0.99) * 500 if slow else 0.001 + drawn * 0.01
+    return (drawn - 0.99) * 500 if slow else (0.001 + drawn * 0.01) * scheduler.slowness
 
 
 def die(scheduler: Scheduler, key: str, fault: str) -> None:
@@ -153,6 +155,12 @@ class SimulatedStore:
     def count_running(self) -> int:
         return self._read("counts", self._inside.count_running)
 
+    def count_attempted(self, since: datetime) -> int:
+        return self._read("counts attempts", lambda: self._inside.count_attempted(since))
+
+    def count_refused(self, since: datetime) -> int:
+        return self._read("counts refusals", lambda: self._inside.count_refused(since))
+
     def pairs_of_client(self, client_id: str) -> Sequence[Stored[Pair]]:
         return self._read("reads a client's", lambda: self._inside.pairs_of_client(client_id))
 
@@ -223,11 +231,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Curse:
-    """From then until then, a chat refuses everything."""
+    """From then until then, a chat refuses everything; without a chat, every chat does."""
 
-    chat: int
+    chat: int | None
     begin: int
     end: int
+    words: str = CURSE
 
 
 class SimulatedTelegram:
@@ -265,8 +274,9 @@ class SimulatedTelegram:
             scheduler.note(f"{key}: {fault}")
             scheduler.pause(READ_TIMEOUT)
             return telegram.Unconfirmed("no answer in 45 s")
-        if self._cursed(chat):
-            return self._answer(chat, key, {"http_status": 403, "description": CURSE})
+        words = self._cursed(chat)
+        if words is not None:
+            return self._answer(chat, key, {"http_status": 400, "description": words})
         if fault == "catalogue":
             return self._answer(chat, key, _drawn(scheduler.chance, key))
         taken = self._accept(chat)
@@ -312,8 +322,9 @@ class SimulatedTelegram:
         _, fault = effect(self._scheduler, what, DELETIONS, apply)
         return telegram.Done() if fault is None else telegram.NotDelivered(fault)
 
-    def _cursed(self, chat: int) -> bool:
-        return any(c.chat == chat and c.begin <= self._scheduler.micros < c.end for c in self._curses)
+    def _cursed(self, chat: int) -> str | None:
+        now = self._scheduler.micros
+        return next((c.words for c in self._curses if c.chat in {chat, None} and c.begin <= now < c.end), None)
 
     def _accept(self, chat: int) -> Accepted:
         scheduler = self._scheduler

@@ -61,6 +61,8 @@ def _of_pair(
             yield from _true(world, delivery, taken, where)
             if fresh:
                 yield from _remembered(world, pair, channel, delivery, taken, where)
+    if world.bad_day is not None and "failures in a row" in (pair.pause_reason or ""):
+        yield f"it was switched off on a bad day of Telegram: {pair.pause_reason}"
     yield from _counted(pair, runs)
     yield from _not_doubled(world, pair, runs)
     if pair.take_down is None:

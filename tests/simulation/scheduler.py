@@ -65,6 +65,8 @@ class Scheduler:
         self.chance = chance
         self.micros = 0
         self.tasks = 0
+        self.slowness = 1.0
+        """A store in the same process answers in a fraction of the milliseconds a network takes."""
         self.trace: list[tuple[int, str]] = []
         self.baton = Lock()
         self.baton.acquire()

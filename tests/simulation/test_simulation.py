@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import functions.fanout.handler as fanout
 import functions.send.handler as send
+import functions.tick.handler as tick
 import functions.trigger.handler as trigger
 from functions.send import outcomes
 from shared import deliveries, owner, runs, telegram
@@ -180,6 +182,19 @@ def _pause_strands_a_message(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owner, "pause", pause)
 
 
+def _refusals_never_counted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tick, "_refused_widely", lambda *_: False)
+
+
+def _refused_probe_counted_against_its_pair(patch: pytest.MonkeyPatch) -> None:
+    message = fanout._message
+
+    def unforgiven(event: Any, channel: Channel) -> Any:
+        return replace(message(event, channel), forgiven=False)
+
+    patch.setattr(fanout, "_message", unforgiven)
+
+
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("bug", "words"),
@@ -198,6 +213,8 @@ def _pause_strands_a_message(patch: pytest.MonkeyPatch) -> None:
         (_pause_strands_a_message, "its run is not finished"),
         (_replaced_message_left_standing, "nobody will delete it"),
         (_late_slot_used_all_the_same, "messages reached Telegram within"),
+        (_refusals_never_counted, "it was switched off on a bad day"),
+        (_refused_probe_counted_against_its_pair, "it was switched off on a bad day"),
     ],
 )
 def test_a_planted_bug_is_found(

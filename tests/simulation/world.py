@@ -32,6 +32,7 @@ from tests.memory.store import MemoryStore
 from tests.pairs import OWNER, a_pair
 from tests.simulation.chance import Chance, Options
 from tests.simulation.parts import (
+    BAD_DAY,
     Curse,
     SimulatedBus,
     SimulatedClock,
@@ -50,6 +51,8 @@ MOST_ATTEMPTS = 20
 QUIET_HOURS = 8
 """Longer than the longest flood, block and retry together."""
 MANUAL_MINUTES = 5
+PAIRS_OF_A_BAD_DAY = 7
+"""At least so many pairs, for some of the first round's messages may be lost on their way."""
 ACTIONS = (
     "resend",
     "resend",
@@ -105,14 +108,16 @@ class World:
         self.store = MemoryStore(TrueClock(self.scheduler))
         self.hours = chance.below("hours", 72) + 12
         self.rate = (1, 3, 25)[chance.below("rate", 3)]
+        self.precision = PRECISION
         self.interval_hours = (1, 6, 24)[chance.below("interval", 3)]
         self.same_time = chance.unit("clocks") < 0.6
         """Whether the instances' clocks agree well enough for the pace; in the other seeds they differ by up to 10 s."""
-        self.alone = chance.unit("alone") < 0.3
+        self.alone = self._alone()
         """Whether one process does all the sending, as on one machine."""
+        self.bad_day = self._bad_day()
         pairs = [
             a_pair(number + 1, notification_status=True, notification_id=700 + number)
-            for number in range(chance.below("pairs", 6) + 1)
+            for number in range(chance.below("pairs", 6) + (1 if self.bad_day is None else PAIRS_OF_A_BAD_DAY))
         ]
         self.pair_ids = [pair.id for pair in pairs]
         for pair in pairs:
@@ -163,7 +168,7 @@ class World:
                         "BROADCAST_MANUAL_INTERVAL": str(MANUAL_MINUTES / 60),
                     }
                 ),
-                precision=PRECISION,
+                precision=self.precision,
                 departures=Alone(clock) if self.alone else OneOfMany(clock),
                 bot_username=lambda: "harbor_bot",
             )
@@ -173,7 +178,23 @@ class World:
         drawn = self.chance.unit(f"skew {name}") * 2 - 1
         return Instance(name, drawn * (0.005 if self.same_time else 5.0))
 
+    def _alone(self) -> bool:
+        return self.chance.unit("alone") < 0.3
+
+    def _bad_day(self) -> Curse | None:
+        """Hours in which Telegram refuses everybody, from just before a time when all pairs are due."""
+        chance, first = self.chance, self.interval_hours
+        if chance.unit("bad day") > 0.1 or not chance.allowed("Telegram refuses everybody for hours"):
+            return None
+        begin = chance.below("bad day begins", max(1, (self.hours - 10) // first)) * first * HOUR
+        hours = min(self.hours - begin // HOUR, 9 + chance.below("bad day lasts", 6))
+        return Curse(None, begin, begin + hours * HOUR, BAD_DAY)
+
     def _curses(self, chats: list[int]) -> Iterator[Curse]:
+        """On a bad day single chats are spared: its pairs must be due together, or nothing would tell it from their own faults."""
+        if self.bad_day is not None:
+            yield self.bad_day
+            return
         for chat in chats:
             if self.chance.unit(f"cursed {chat}") < 0.1 and self.chance.allowed(f"{chat} is closed to the bot"):
                 begin = self.chance.below(f"curse begins {chat}", self.hours) * HOUR
@@ -284,6 +305,8 @@ class World:
         if number and chance.unit(f"action {number} follows") < 0.3:
             at = chance.below(f"action {number - 1} at", end) + _soon(chance, f"action {number} after", 400)
         what = ACTIONS[chance.below(f"action {number} is", len(ACTIONS))]
+        if self.bad_day is not None:
+            at, what = max(at, self.bad_day.begin + HOUR), "resend"
         pair_id = self.pair_ids[chance.below(f"action {number} pair", len(self.pair_ids))]
         if what == "end" and chance.unit(f"action {number} really") < 0.8:
             what = "resend"

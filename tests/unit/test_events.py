@@ -42,11 +42,12 @@ def test_an_event_travels_in_this_form() -> None:
     """Events wait in queues while versions change: this is a contract."""
     assert encode(TickEvent()) == b'{"v":1}'
     assert encode(BROADCAST) == (
-        b'{"v":1,"pair_id":"p","run_id":"r","slots":{"open":"2026-06-01T12:00:00.123457Z"},"probe":true,"take_down":false}'
+        b'{"v":1,"pair_id":"p","run_id":"r","slots":{"open":"2026-06-01T12:00:00.123457Z"},"probe":true,'
+        b'"take_down":false,"forgiven":false}'
     )
     assert encode(MESSAGE) == (
         b'{"v":1,"pair_id":"p","run_id":"r","channel":"closed","slot":"2026-06-01T12:00:00.123457Z","probe":false,'
-        b'"take_down":false}'
+        b'"take_down":false,"forgiven":false}'
     )
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from shared.decision import Decision
 from shared.pace import (
     CHANNELS_APART,
+    FEWEST_REFUSED,
     FIRST_BLOCK,
     LONGEST_BLOCK,
     LONGEST_HOLD,
     PROBE_FOR,
+    REFUSALS_COUNTED,
     Gate,
     GateReason,
     Pace,
@@ -26,6 +28,8 @@ from shared.pace import (
     probe_refused,
     probe_sent,
     probe_void,
+    refusals_since,
+    refused_widely,
     release_probe,
     reserve,
     reserve_pairs,
@@ -35,6 +39,7 @@ from shared.pace import (
     unreachable,
 )
 from shared.pair import replace
+from shared.runs import RETRY_DELAYS
 from tests.clocks import NOON
 from tests.runs import at
 
@@ -354,7 +359,7 @@ def test_a_probe_goes_when_the_block_is_over_and_only_one(close: Any) -> None:
     first = release_probe(pace, now=over)
     second = release_probe(after(pace, first), now=over + timedelta.resolution)
 
-    assert (early.result, first.result, second.result) == (False, True, False)
+    assert (early.result, first.result, second.result) == (None, gate(pace).reason, None)
     assert early.record is None
     assert second.record is None
 
@@ -367,22 +372,22 @@ def test_a_probe_that_is_lost_is_followed_by_another_after_a_minute() -> None:
 
 
 def test_with_an_open_gate_there_is_nothing_to_probe() -> None:
-    assert release_probe(Pace(), now=NOON).result is False
+    assert release_probe(Pace(), now=NOON).result is None
 
 
 def test_a_probe_that_was_posted_opens_the_gate() -> None:
     pace = probed(throttled(10, pace=Pace(next_slot=NOON)))
 
-    decision = probe_sent(pace)
+    decision = probe_sent(pace, now=NOON)
 
     assert decision.result
-    assert after(pace, decision) == Pace(next_slot=NOON)
+    assert after(pace, decision) == Pace(next_slot=NOON, opened_at=NOON)
 
 
 def test_a_probe_refused_for_its_chats_sake_opens_a_throttled_gate() -> None:
     pace = probed(throttled(10, pace=Pace(next_slot=NOON)))
 
-    decision = probe_refused(pace)
+    decision = probe_refused(pace, now=NOON)
 
     assert decision.result
     assert after(pace, decision) == Pace(next_slot=NOON)
@@ -392,12 +397,12 @@ def test_a_probe_refused_for_its_chats_sake_says_nothing_of_a_bot_that_is_unusab
     closed = bot_unusable(Pace(), now=NOON, probe=False, detail="Unauthorized")
     pace = probed(after(Pace(), closed))
 
-    for decision in (probe_refused(pace), probe_refused(Pace())):
+    for decision in (probe_refused(pace, now=NOON), probe_refused(Pace(), now=NOON)):
         assert (decision.result, decision.record) == (False, None)
 
 
 def test_an_open_gate_is_not_opened_again() -> None:
-    decision = probe_sent(Pace())
+    decision = probe_sent(Pace(), now=NOON)
 
     assert (decision.result, decision.record) == (False, None)
 
@@ -447,7 +452,116 @@ def test_a_probe_that_telegram_throttles_shows_that_it_is_reached() -> None:
 
 
 def test_a_probe_that_its_chat_refuses_opens_an_unreachable_gate() -> None:
-    assert probe_refused(lost_connection(Pace(), NOON)).result
+    assert probe_refused(lost_connection(Pace(), NOON), now=NOON).result
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def refused(attempted: int, of_them: int, *, pace: Pace | None = None, now: datetime = NOON) -> Decision[Pace, bool]:
+    found = Pace() if pace is None else pace
+    return refused_widely(found, now=now, attempted=attempted, refused=of_them)
+
+
+def widely_refused() -> Pace:
+    return after(Pace(), refused(5, 5))
+
+
+@pytest.mark.parametrize(("attempted", "of_them", "closes"), [(5, 5, True), (16, 5, True), (1000, 301, True)])
+@pytest.mark.parametrize("less", [0, 1])
+def test_refusals_of_many_pairs_at_once_close_the_gate(attempted: int, of_them: int, closes: bool, less: int) -> None:
+    """One refused pair fewer is bad luck, of one's own."""
+    decision = refused(attempted, of_them - less)
+
+    assert decision.result is (closes and not less)
+    assert (after(Pace(), decision).gate is not None) is (closes and not less)
+
+
+def test_a_gate_closed_for_refusals_says_how_many_and_tries_again_after_half_a_minute() -> None:
+    closed = gate(after(Pace(), refused(40, 35)))
+
+    assert (closed.reason, closed.since, closed.blocked_until) == (GateReason.REFUSALS, NOON, NOON + FIRST_BLOCK)
+    assert closed.detail == "35 of the 40 pairs tried lately were refused"
+
+
+@given(attempted=st.integers(0, 200_000), share=st.floats(0, 1))
+def test_a_third_refused_closes_whatever_the_number_and_a_quarter_never(attempted: int, share: float) -> None:
+    of_them = int(attempted * share)
+
+    closes = refused(attempted, of_them).result
+
+    if of_them >= FEWEST_REFUSED and of_them * 3 >= attempted:
+        assert closes
+    if of_them < FEWEST_REFUSED or of_them * 4 <= attempted:
+        assert not closes
+
+
+def test_refusals_change_nothing_of_a_gate_that_is_closed_already() -> None:
+    closed = unusable()
+
+    decision = refused(100, 100, pace=closed, now=at(hours=1))
+
+    assert (decision.result, decision.record) == (False, None)
+
+
+def test_each_refused_probe_of_refusals_doubles_the_block_once_however_many_messages_it_has() -> None:
+    pace, blocks = widely_refused(), []
+    for _ in range(7):
+        now = gate(pace).blocked_until
+        pace = probed(pace)
+        for _message in range(2):
+            decision = probe_refused(pace, now=now)
+            assert decision.result is False
+            pace = after(pace, decision)
+        blocks.append(gate(pace).blocked_until - now)
+
+    assert blocks == [FIRST_BLOCK * 2, FIRST_BLOCK * 4, FIRST_BLOCK * 8, FIRST_BLOCK * 16, *[LONGEST_BLOCK] * 3]
+    assert gate(pace).detail == gate(widely_refused()).detail
+
+
+def test_a_posted_probe_opens_it_and_refusals_count_from_then_on() -> None:
+    opened = probe_sent(probed(widely_refused()), now=at(minutes=1))
+
+    assert opened.result
+    assert opened.record is not None
+    assert opened.record.gate is None
+    assert refusals_since(opened.record, now=at(minutes=2)) == at(minutes=1)
+    assert refusals_since(opened.record, now=at(hours=2)) == at(hours=2) - REFUSALS_COUNTED
+    assert refusals_since(Pace(), now=NOON) == NOON - REFUSALS_COUNTED
+
+
+def test_what_was_refused_all_at_once_still_counts_when_it_is_due_again() -> None:
+    a_tick, a_call = timedelta(seconds=60), timedelta(seconds=45)
+
+    assert RETRY_DELAYS[0] + a_tick + a_call < REFUSALS_COUNTED
+
+
+def test_a_probe_of_refusals_that_reaches_nobody_leaves_the_reason_and_doubles_the_block() -> None:
+    pace = probed(widely_refused())
+
+    lost = gate(lost_connection(pace, at(seconds=30), probe=True))
+
+    assert (lost.reason, lost.block_seconds) == (GateReason.REFUSALS, 2 * FIRST_BLOCK.total_seconds())
+
+
+def test_a_probe_of_refusals_that_telegram_throttles_is_followed_when_it_says() -> None:
+    pace = probed(widely_refused())
+
+    held = gate(throttled(3600, pace=pace, now=at(seconds=31), probe=True))
+
+    assert (held.reason, held.blocked_until, held.probing) == (GateReason.REFUSALS, at(seconds=3631), False)
+
+
+def test_a_429_to_a_message_that_is_no_probe_changes_nothing_of_refusals() -> None:
+    pace = probed(widely_refused())
+
+    assert throttled(3600, pace=pace, now=at(seconds=31)) == pace
+
+
+def test_a_bot_that_becomes_unusable_is_said_to_be_so_before_refusals() -> None:
+    pace = probed(widely_refused())
+
+    assert gate(unusable(pace, now=at(seconds=31), probe=True)).reason is GateReason.BOT_UNUSABLE
 
 
 # --- a probe without a call -------------------------------------------------------------------------------------------

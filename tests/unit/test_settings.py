@@ -18,6 +18,7 @@ from shared.settings import (
     DATA_DIR,
     JWT_SECRET_KEY,
     LOG_LEVEL,
+    PAID_BROADCAST,
     PORT,
     REREAD_SECONDS,
     TELEGRAM_API_URL,
@@ -26,6 +27,7 @@ from shared.settings import (
     Setting,
     SettingError,
     Settings,
+    check_rate,
 )
 
 REQUIRED: Setting[str] = Setting("PROJECT", str, None)
@@ -89,6 +91,8 @@ def test_a_setting_is_given_by_value_or_by_file(name: str) -> None:
         (BOT_USERNAME, "@my_shop_bot", "my_shop_bot"),
         (TELEGRAM_API_URL, "http://127.0.0.1:8081/", "http://127.0.0.1:8081"),
         (LOG_LEVEL, "DEBUG", "DEBUG"),
+        (PAID_BROADCAST, "true", True),
+        (PAID_BROADCAST, "false", False),
     ],
 )
 def test_a_value_is_read_as_what_it_stands_for(setting: Setting[Any], text: str, value: object) -> None:
@@ -98,6 +102,7 @@ def test_a_value_is_read_as_what_it_stands_for(setting: Setting[Any], text: str,
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
+        (PAID_BROADCAST, "yes"),
         (TELEGRAM_RATE, "fast"),
         (TELEGRAM_RATE, "0"),
         (TELEGRAM_RATE, "-1"),
@@ -255,3 +260,24 @@ def test_all_settings_are_listed() -> None:
     made = {name for name, value in vars(settings).items() if isinstance(value, Setting)}
 
     assert made == {setting.name for setting in ALL}
+
+
+# --- the rate ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate", "paid", "warned"), [("30", "false", 0), ("30.5", "false", 1), ("1000", "true", 0)])
+def test_a_rate_above_the_free_one_is_said_at_the_start(
+    rate: str, paid: str, warned: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_rate(Settings({"TELEGRAM_RATE": rate, "PAID_BROADCAST": paid}))
+
+    assert caplog.text.count("Telegram takes about 30 from a bot") == warned
+
+
+def test_a_rate_above_what_anybody_can_pay_for_is_refused() -> None:
+    with pytest.raises(SettingError, match="TELEGRAM_RATE: with PAID_BROADCAST Telegram takes at most 1000"):
+        check_rate(Settings({"TELEGRAM_RATE": "1001", "PAID_BROADCAST": "true"}))
+
+
+def test_a_simulated_telegram_may_be_sent_to_at_any_rate() -> None:
+    check_rate(Settings({"TELEGRAM_RATE": "5000"}))

@@ -260,6 +260,23 @@ def test_a_message_is_posted_as_html_with_a_button_a_row_and_no_preview(
     }
 
 
+def test_only_a_message_is_paid_for_and_only_while_the_setting_says_so(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp]
+) -> None:
+    paid = [True]
+    server = serve(answers(a_message(42)))
+    client = connect(server.url, paid=lambda: paid[0])
+
+    send(client)
+    client.delete_messages(-1001, (7,))
+    client.edit_text(-1001, 7, "over")
+    paid[0] = False
+    send(client)
+
+    bodies = [json.loads(raw.partition(b"\r\n\r\n")[2]) for raw in server.requests]
+    assert [body.get("allow_paid_broadcast") for body in bodies] == [True, None, None, None]
+
+
 def test_a_button_has_exactly_one_action(serve: Callable[..., Server], connect: Callable[..., TelegramHttp]) -> None:
     server = serve(answers(a_message(42)))
 
