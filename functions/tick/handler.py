@@ -41,9 +41,8 @@ def run(engine: Engine, publication: Publication) -> None:
     while engine.clock.monotonic() < deadline:
         pace = read_pace(engine.store)
         if (in_charge and pace.record.tick != me) or (not in_charge and not me.newer_than(pace.record.tick)):
-            log.info(
-                "Another tick is in charge.", extra=fields(event="tick_superseded", event_id=me.event_id, begun=begun)
-            )
+            name = "tick_superseded" if in_charge else "tick_not_in_charge"
+            log.info("Another tick is in charge.", extra=fields(event=name, event_id=me.event_id, begun=begun))
             return
         due = engine.store.due_pairs(pace.read_at, engine.tempo.pairs_per_second)
         if not due:

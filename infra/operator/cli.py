@@ -9,6 +9,7 @@ from infra.operator.engine_commands import status_command, tick_command
 from infra.operator.gate_commands import pause_all_command, resume_all_command
 from infra.operator.history_command import history_command
 from infra.operator.pairs_commands import pairs
+from infra.operator.restored_command import restored_command
 from infra.operator.settle_command import settle_command
 from infra.operator.token_command import token_command
 
@@ -39,6 +40,7 @@ main.add_command(tick_command)
 main.add_command(pause_all_command)
 main.add_command(resume_all_command)
 main.add_command(settle_command)
+main.add_command(restored_command)
 main.add_command(history_command)
 main.add_command(token_command)
 main.add_command(dead_letters)

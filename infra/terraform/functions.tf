@@ -69,7 +69,7 @@ resource "google_cloudfunctions2_function" "function" {
     available_memory                 = each.value.memory
     timeout_seconds                  = each.value.timeout_seconds
     max_instance_request_concurrency = each.value.concurrency
-    min_instance_count               = each.value.min_instances
+    min_instance_count               = each.value.public ? var.instances_kept_for_owners : 0
     max_instance_count               = each.value.instances
     ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.function[each.key].email

@@ -3,21 +3,24 @@ locals {
   ours    = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^${local.prefix}-\""
   dead    = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${local.prefix}-.*-dead\")"
   run     = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=monitoring.regex.full_match(\"${local.prefix}-.*\")"
-  # Each alert: what is compared, over how long, and where the runbook goes on.
+  # In PromQL a metric that lines of any resource could count must name the one it means (Cloud Monitoring, "Mapping to PromQL").
+  lines = { for name, metric in local.metrics : name => "logging_googleapis_com:user_${local.prom}_${name}{monitored_resource=\"cloud_run_revision\"}" }
+  # A metric of which there were no lines yet is no series at all: `or vector(0)` makes a nought of it.
+  hourly = { for name, line in local.lines : name => "(sum(increase(${line}[1h])) or vector(0))" }
+  # Each alert: what is compared, over how long. Its title is a heading of the runbook.
   alerts = {
     failures = {
-      title     = "More than 10 % of the messages of an hour were refused"
-      severity  = "ERROR"
-      query     = "sum(increase(logging_googleapis_com:user_${local.prom}_messages_refused[1h])) / (sum(increase(logging_googleapis_com:user_${local.prom}_messages_sent[1h])) + sum(increase(logging_googleapis_com:user_${local.prom}_messages_refused[1h]))) > 0.1"
-      duration  = "0s"
-      condition = "promql"
+      title    = "More than 10 % of the messages of an hour were refused"
+      severity = "ERROR"
+      # One or two messages are one owner's channel, and no rate.
+      query    = "${local.hourly.messages_refused} / (${local.hourly.messages_sent} + ${local.hourly.messages_refused}) > 0.1 and ${local.hourly.messages_refused} > 4"
+      duration = "0s"
     }
     no_tick = {
-      title     = "No tick has come to an end for 5 minutes"
-      severity  = "CRITICAL"
-      query     = "absent_over_time(logging_googleapis_com:user_${local.prom}_ticks[5m])"
-      duration  = "0s"
-      condition = "promql"
+      title    = "No tick has come to an end for 5 minutes"
+      severity = "CRITICAL"
+      query    = "(sum(increase(${local.lines.ticks}[5m])) or vector(0)) < 0.5"
+      duration = "0s"
     }
   }
   prom = replace(local.prefix, "-", "_")
@@ -31,6 +34,7 @@ locals {
       period    = "300s"
       duration  = "0s"
       by        = ["resource.labels.service_name"]
+      says      = "Function: $${resource.label.service_name}. "
     }
     dead_letters = {
       title     = "Events lie in a dead-letter subscription"
@@ -41,16 +45,30 @@ locals {
       period    = "300s"
       duration  = "0s"
       by        = ["resource.labels.subscription_id"]
+      says      = "Subscription: $${resource.label.subscription_id}. "
     }
+    # Telegram's own pauses of some seconds open by themselves and wake nobody; the next alert is for those that last.
     gate_closed = {
       title     = "The gate is closed"
       severity  = "ERROR"
-      filter    = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${local.prefix}/gate_closed\""
+      filter    = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${local.prefix}/gate_closed\" AND metric.labels.reason!=\"throttled\""
       threshold = 0
       aligner   = "ALIGN_DELTA"
       period    = "300s"
       duration  = "0s"
       by        = ["metric.labels.reason"]
+      says      = "Reason: $${metric.label.reason}. "
+    }
+    throttled = {
+      title     = "Telegram has asked for a pause for 10 minutes"
+      severity  = "WARNING"
+      filter    = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${local.prefix}/gate_closed\" AND metric.labels.reason=\"throttled\""
+      threshold = 0
+      aligner   = "ALIGN_DELTA"
+      period    = "120s"
+      duration  = "600s"
+      by        = ["metric.labels.reason"]
+      says      = ""
     }
     outcomes_lost = {
       title     = "An outcome could not be recorded"
@@ -61,7 +79,12 @@ locals {
       period    = "300s"
       duration  = "0s"
       by        = []
+      says      = ""
     }
+  }
+  # Headings as the sites that show Markdown name them.
+  runbook = { for name, alert in merge(local.alerts, local.thresholds) :
+    name => "${var.runbook}#${replace(replace(lower(alert.title), "/[^a-z0-9 -]/", ""), " ", "-")}"
   }
 }
 
@@ -108,8 +131,12 @@ resource "google_monitoring_alert_policy" "query" {
     }
   }
   documentation {
-    content   = "docs/runbook.md, \"${each.value.title}\""
+    content   = "[What it means and what to do](${local.runbook[each.key]})"
     mime_type = "text/markdown"
+  }
+  # Without it an incident whose lines stop coming stays open for days, and nobody is told of the next one.
+  alert_strategy {
+    auto_close = "1800s"
   }
   depends_on = [google_logging_metric.events]
 }
@@ -136,22 +163,26 @@ resource "google_monitoring_alert_policy" "threshold" {
     }
   }
   documentation {
-    content   = "docs/runbook.md, \"${each.value.title}\""
+    content   = "${each.value.says}[What it means and what to do](${local.runbook[each.key]})"
     mime_type = "text/markdown"
+  }
+  # Without it an incident whose lines stop coming stays open for days, and nobody is told of the next one.
+  alert_strategy {
+    auto_close = "1800s"
   }
   depends_on = [google_logging_metric.events]
 }
 
 locals {
   charts = {
-    "Broadcasts begun, by cause"              = { type = "logging.googleapis.com/user/${local.prefix}/broadcasts", by = ["metric.labels.cause"] }
-    "Messages sent"                           = { type = "logging.googleapis.com/user/${local.prefix}/messages_sent", by = [] }
-    "Messages refused, by fault"              = { type = "logging.googleapis.com/user/${local.prefix}/messages_refused", by = ["metric.labels.fault"] }
-    "Messages unconfirmed"                    = { type = "logging.googleapis.com/user/${local.prefix}/messages_unconfirmed", by = [] }
-    "Throttled by Telegram"                   = { type = "logging.googleapis.com/user/${local.prefix}/throttled", by = [] }
-    "Resend refused, by reason"               = { type = "logging.googleapis.com/user/${local.prefix}/resends_refused", by = ["metric.labels.why"] }
-    "Ticks that ended (none: nothing is due)" = { type = "logging.googleapis.com/user/${local.prefix}/ticks", by = [] }
-    "The gate was closed, by reason"          = { type = "logging.googleapis.com/user/${local.prefix}/gate_closed", by = ["metric.labels.reason"] }
+    "Broadcasts begun, by cause"     = { type = "logging.googleapis.com/user/${local.prefix}/broadcasts", by = ["metric.labels.cause"] }
+    "Messages sent"                  = { type = "logging.googleapis.com/user/${local.prefix}/messages_sent", by = [] }
+    "Messages refused, by fault"     = { type = "logging.googleapis.com/user/${local.prefix}/messages_refused", by = ["metric.labels.fault"] }
+    "Messages unconfirmed"           = { type = "logging.googleapis.com/user/${local.prefix}/messages_unconfirmed", by = [] }
+    "Throttled by Telegram"          = { type = "logging.googleapis.com/user/${local.prefix}/throttled", by = [] }
+    "Resend refused, by reason"      = { type = "logging.googleapis.com/user/${local.prefix}/resends_refused", by = ["metric.labels.why"] }
+    "Ticks that came to an end"      = { type = "logging.googleapis.com/user/${local.prefix}/ticks", by = [] }
+    "The gate was closed, by reason" = { type = "logging.googleapis.com/user/${local.prefix}/gate_closed", by = ["metric.labels.reason"] }
   }
   backlog = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"${local.prefix}-.*\") AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
   counts = [for title, chart in local.charts : {
@@ -168,7 +199,7 @@ locals {
   }]
   latencies = [for percentile in ["50", "95", "99"] : {
     plotType       = "LINE"
-    legendTemplate = "p${percentile}"
+    legendTemplate = "p${percentile} $${metric.labels.cause}"
     timeSeriesQuery = { timeSeriesFilter = {
       filter      = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${local.prefix}/latency\""
       aggregation = { alignmentPeriod = "60s", perSeriesAligner = "ALIGN_DELTA", crossSeriesReducer = "REDUCE_PERCENTILE_${percentile}", groupByFields = ["metric.labels.cause"] }
@@ -185,7 +216,7 @@ locals {
     }] } },
     { title = "Age of the last tick", xyChart = { dataSets = [{
       plotType        = "LINE"
-      timeSeriesQuery = { prometheusQuery = "time() - max(timestamp(logging_googleapis_com:user_${local.prom}_ticks))" }
+      timeSeriesQuery = { prometheusQuery = "time() - max_over_time(timestamp(sum(increase(${local.lines.ticks}[2m])) > 0.5)[1d:1m])" }
     }] } },
   ]
 }

@@ -11,24 +11,40 @@ variable "region" {
   description = "Where the functions run."
   type        = string
   default     = "europe-west3"
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "A region such as europe-west3."
+  }
 }
 
 variable "firestore_location" {
   description = "Where the records lie; cannot be changed afterwards. A region near the functions, or a multi-region such as eur3."
   type        = string
   default     = "europe-west3"
+  validation {
+    condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|eur3|nam5|nam7)$", var.firestore_location))
+    error_message = "A region such as europe-west3, or one of the multi-regions eur3, nam5, nam7."
+  }
 }
 
 variable "firestore_database" {
   description = "The name of the Firestore database. A project has one free database, and that is (default)."
   type        = string
   default     = "(default)"
+  validation {
+    condition     = can(regex("^(\\(default\\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$", var.firestore_database))
+    error_message = "(default), or 4 to 63 lower-case letters, digits and hyphens."
+  }
 }
 
 variable "release" {
   description = "The folder in the bucket of releases whose bundles the functions are made from at first; later deployments are Cloud Build's."
   type        = string
   default     = "first"
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.release))
+    error_message = "The name of one folder, without a slash."
+  }
 }
 
 variable "python" {
@@ -104,12 +120,20 @@ variable "jwt_audience" {
   description = "The aud that tokens must carry; empty asks for none."
   type        = string
   default     = ""
+  validation {
+    condition     = trimspace(var.jwt_audience) == var.jwt_audience
+    error_message = "Without white space around it."
+  }
 }
 
 variable "jwt_issuer" {
   description = "The iss that tokens must carry; empty asks for none."
   type        = string
   default     = ""
+  validation {
+    condition     = trimspace(var.jwt_issuer) == var.jwt_issuer
+    error_message = "Without white space around it."
+  }
 }
 
 variable "rotating_jwt_secret" {
@@ -119,12 +143,12 @@ variable "rotating_jwt_secret" {
 }
 
 variable "log_level" {
-  description = "The least severe lines that are logged."
+  description = "The least severe lines that are logged. Metrics and alerts count lines of INFO, so no higher one can be chosen."
   type        = string
   default     = "INFO"
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
-    error_message = "One of DEBUG, INFO, WARNING, ERROR."
+    condition     = contains(["DEBUG", "INFO"], var.log_level)
+    error_message = "DEBUG or INFO: without the lines of INFO there are no metrics, and the alert for missing ticks never ends."
   }
 }
 
@@ -132,6 +156,30 @@ variable "tick_schedule" {
   description = "When it is looked for what is due, as cron in UTC."
   type        = string
   default     = "* * * * *"
+  validation {
+    condition     = length(split(" ", var.tick_schedule)) == 5
+    error_message = "Five fields of cron, such as * * * * * for every minute."
+  }
+}
+
+variable "instances_kept_for_owners" {
+  description = "Instances of each public function that are kept although nobody calls: 0 costs nothing, and the first press of a quiet hour waits some 2 s for a start; 1 spares that for about 10 dollars a month and function."
+  type        = number
+  default     = 0
+  validation {
+    condition     = contains([0, 1, 2], var.instances_kept_for_owners)
+    error_message = "0, 1 or 2."
+  }
+}
+
+variable "runbook" {
+  description = "Where the operator reads docs/runbook.md: its address, to which the mails of alerts link."
+  type        = string
+  default     = "docs/runbook.md"
+  validation {
+    condition     = var.runbook == "docs/runbook.md" || can(regex("^https://[^#]+$", var.runbook))
+    error_message = "An address that begins with https:// and has no #."
+  }
 }
 
 variable "alert_email" {
