@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick lint build bundles hashes rehearse simulate bench help clean
+.PHONY: run test quick lint build bundles hashes checkov rehearse simulate bench help clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ bundles: $(VENV)/.ready-to-test  ## The same without the wheels
 hashes: $(VENV)/.ready-to-test  ## After a change of requirements.txt: what the packages must hash to
 	@$(BIN)/python -m infra.bundles.hashes
 
+checkov: build/checkov/bin/checkov  ## What checkov finds in the Terraform files; offline once it is installed
+	@build/checkov/bin/checkov --directory infra/terraform --framework terraform --compact --quiet --skip-download
+
 rehearse: build  ## Production on this machine: Google's emulators, each function a process of its own; PAIRS=17
 	@$(BIN)/python -m infra.rehearsal --pairs $(or $(PAIRS),17)
 
@@ -58,3 +61,9 @@ $(VENV)/.ready-to-test: tests/requirements.txt requirements.txt $(VENV)/.ready-t
 	@echo "Installing what the tests need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
+
+# Apart from the tests: its packages are many and pinned to other versions.
+build/checkov/bin/checkov:
+	@echo "Installing checkov into build/checkov …"
+	@$(PYTHON) -m venv build/checkov
+	@build/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30

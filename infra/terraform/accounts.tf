@@ -79,6 +79,17 @@ resource "google_storage_bucket_iam_member" "build" {
   member = google_service_account.build.member
 }
 
+# Cloud Functions copies a function's source into a bucket of its own, which is not there before the first function, and builds from it.
+resource "google_project_iam_member" "build_sources" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+  condition {
+    title      = "sources of functions only"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-\")"
+  }
+}
+
 resource "google_project_iam_member" "deploy" {
   for_each = toset(["roles/logging.logWriter", "roles/cloudfunctions.developer"])
   project  = var.project

@@ -98,7 +98,10 @@ resource "google_cloudfunctions2_function" "function" {
     # The code is Cloud Build's; what surrounds it is declared here.
     ignore_changes = [build_config[0].source]
   }
-  depends_on = [google_project_service.api, google_secret_manager_secret_iam_member.reader]
+  depends_on = [
+    google_project_service.api, google_secret_manager_secret_iam_member.reader, google_project_iam_member.build,
+    google_project_iam_member.build_sources, google_storage_bucket_iam_member.build,
+  ]
 }
 
 resource "google_secret_manager_secret" "secret" {

@@ -28,7 +28,7 @@ def test_every_metric_an_alert_or_a_chart_asks_for_is_counted() -> None:
 
 
 def test_every_label_an_alert_or_a_chart_groups_by_is_kept_of_its_metric() -> None:
-    found = re.findall(r'user/\$\{local\.prefix\}/(\w+)\W(?:(?!user/).)*?metric\.labels?\.(\w+)', MONITORING, re.DOTALL)
+    found = re.findall(r"user/\$\{local\.prefix\}/(\w+)\W(?:(?!user/).)*?metric\.labels?\.(\w+)", MONITORING, re.DOTALL)
 
     assert len(found) >= 5
     for metric, label in found:
@@ -48,7 +48,11 @@ def test_the_dashboard_shows_what_an_operator_asks() -> None:
         "ticks",
         "gate_closed",
     }
-    for widget in ("Seconds from claim to message", "Events not yet delivered, and dead letters", "Age of the last tick"):
+    for widget in (
+        "Seconds from claim to message",
+        "Events not yet delivered, and dead letters",
+        "Age of the last tick",
+    ):
         assert widget in MONITORING
     assert 'for percentile in ["50", "95", "99"]' in MONITORING
 
@@ -144,7 +148,7 @@ def test_missing_ticks_are_noticed_whether_a_silent_metric_has_points_or_not(
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(("ticks", "age"), [("0+1x60", 0.0), ("0+1x40", 1200.0)], ids=["now", "20 minutes ago"])
+@pytest.mark.parametrize(("ticks", "age"), [("0+1x60", 0.0), ("0+1x40", 1140.0)], ids=["now", "20 minutes ago, to the minute"])
 def test_the_chart_goes_on_to_show_how_old_the_last_tick_is(ticks: str, age: float, tmp_path: Path) -> None:
     assert AGE is not None
 

@@ -39,6 +39,22 @@ def test_every_substitution_is_known_and_used() -> None:
     assert used - GIVEN_BY_CLOUD_BUILD == set(BUILD["substitutions"])
 
 
+def test_a_substitution_inside_another_is_put_in_by_hand_as_by_a_trigger() -> None:
+    """Triggers always do it, `gcloud builds submit` only where it is asked for (Cloud Build docs, "Substituting variable values")."""
+    assert any("$" in value for value in BUILD["substitutions"].values())
+    assert BUILD["options"]["dynamicSubstitutions"] is True
+
+
+def test_its_account_can_read_the_sources_it_is_given() -> None:
+    """The account has one bucket; by default the sources would be staged in another."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    submits = re.findall(r"gcloud builds submit [^`]*", readme)
+
+    assert submits
+    bucket = BUILD["substitutions"]["_BUCKET"].replace("${PROJECT_ID}", "PROJECT")
+    assert all(f"--gcs-source-staging-dir=gs://{bucket}/" in submit for submit in submits)
+
+
 def test_nothing_is_deployed_before_it_was_tested_vendored_and_uploaded() -> None:
     assert IDS[:3] == ["test", "vendor", "upload"]
     assert not any("waitFor" in step for step in STEPS[:3])

@@ -141,6 +141,33 @@ def test_no_account_has_a_basic_role_and_only_functions_have_the_records() -> No
     }
 
 
+def variables() -> dict[str, str]:
+    """What is declared of each variable."""
+    return dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', HCL["variables.tf"], re.DOTALL | re.MULTILINE))
+
+
+def test_every_variable_is_described_and_what_can_be_wrong_is_refused() -> None:
+    for name, body in variables().items():
+        assert re.search(r'description = "[^"]+"', body), f"{name} is not described"
+        assert "validation {" in body or "type        = bool" in body, f"{name} takes anything"
+
+
+def test_the_example_gives_every_variable_that_must_be_given_and_none_that_is_unknown() -> None:
+    example = (TERRAFORM / "terraform.tfvars.example").read_text(encoding="utf-8")
+    given = set(re.findall(r"^(\w+)\s+=", example, re.MULTILINE))
+    mentioned = set(re.findall(r"^(?:# )?(\w+)\s+=", example, re.MULTILINE))
+
+    assert {name for name, body in variables().items() if "default" not in body} <= given
+    assert mentioned <= set(variables())
+
+
+def test_what_is_left_as_checkov_found_it_has_a_reason() -> None:
+    skips = re.findall(r"checkov:skip=(\w+):?(.*)", "".join(HCL.values()))
+
+    assert {check for check, _ in skips} == {"CKV_GCP_62", "CKV_GCP_83", "CKV_GCP_124"}
+    assert all(len(reason.split()) > 3 for _, reason in skips)
+
+
 def test_no_secret_stands_in_terraform() -> None:
     assert "google_secret_manager_secret_version" not in "".join(HCL.values())
     assert not re.search(r"\d{6,}:[\w-]{30,}", "".join(HCL.values()))

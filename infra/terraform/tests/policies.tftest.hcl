@@ -57,6 +57,10 @@ run "accounts_are_lean" {
     error_message = "The records' right must be kept to one database."
   }
   assert {
+    condition     = strcontains(google_project_iam_member.build_sources.condition[0].expression, "gcf-v2-sources-123456789-")
+    error_message = "The account that builds reads the sources of functions and no other bucket."
+  }
+  assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.public) == [for name, f in local.functions : name if f.public]
     error_message = "Only public functions admit everybody."
   }
@@ -110,6 +114,76 @@ run "someone_is_woken" {
   assert {
     condition     = alltrue([for p in concat(values(google_monitoring_alert_policy.query), values(google_monitoring_alert_policy.threshold)) : length(p.notification_channels) == 1])
     error_message = "An alert nobody hears is none."
+  }
+  assert {
+    condition     = alltrue([for p in concat(values(google_monitoring_alert_policy.query), values(google_monitoring_alert_policy.threshold)) : strcontains(p.documentation[0].content, "(docs/runbook.md#")])
+    error_message = "An alert must say where the runbook goes on."
+  }
+  assert {
+    condition     = alltrue([for p in concat(values(google_monitoring_alert_policy.query), values(google_monitoring_alert_policy.threshold)) : p.alert_strategy[0].auto_close == "1800s"])
+    error_message = "An incident that stays open hides the next one."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.threshold["gate_closed"].documentation[0].content, "Reason: $${metric.label.reason}.")
+    error_message = "The alert for the gate must say why it is closed."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.query["failures"].documentation[0].content, "#more-than-10--of-the-messages-of-an-hour-were-refused)")
+    error_message = "A link to the runbook must name the chapter as it is named there."
+  }
+}
+
+run "owners_may_be_spared_a_cold_start" {
+  command = plan
+  variables {
+    instances_kept_for_owners = 1
+  }
+  assert {
+    condition     = alltrue([for name, f in google_cloudfunctions2_function.function : f.service_config[0].min_instance_count == (local.functions[name].public ? 1 : 0)])
+    error_message = "Instances are kept for the public functions and no other."
+  }
+}
+
+run "a_log_level_that_blinds_the_alerts_is_refused" {
+  command = plan
+  variables {
+    log_level = "WARNING"
+  }
+  expect_failures = [var.log_level]
+}
+
+run "each_name_and_place_has_its_shape" {
+  command = plan
+  variables {
+    region             = "Frankfurt"
+    firestore_location = "europe"
+    firestore_database = "Records"
+    release            = "a/b"
+    python             = "python310"
+    tick_schedule      = "every minute"
+    jwt_audience       = "website "
+    jwt_issuer         = " website"
+    telegram_api_url   = "http://api.telegram.org"
+    alert_email        = "operator"
+    runbook            = "runbook"
+    cors_origins       = ["https://www.example.com/"]
+  }
+  expect_failures = [
+    var.region, var.firestore_location, var.firestore_database, var.release, var.python, var.tick_schedule, var.jwt_audience,
+    var.jwt_issuer, var.telegram_api_url, var.alert_email, var.runbook, var.cors_origins,
+  ]
+}
+
+run "a_named_database_and_a_multi_region_are_taken" {
+  command = plan
+  variables {
+    firestore_location = "eur3"
+    firestore_database = "restored"
+    runbook            = "https://example.com/runbook.md"
+  }
+  assert {
+    condition     = alltrue([for m in google_project_iam_member.records : strcontains(m.condition[0].expression, "databases/restored")])
+    error_message = "The functions' right follows the database."
   }
 }
 
