@@ -71,6 +71,11 @@ class Simulator:
             for message in self._database.messages():
                 self._record.put(message)
 
+    def renew_token(self, token: str) -> None:
+        """What @BotFather's /revoke does: from now on only this token is the bot's."""
+        with self._lock:
+            self._token = token
+
     def close(self) -> None:
         """Close the database; nothing may be called afterwards."""
         with self._lock:

@@ -21,11 +21,10 @@ PAIRS = 40
 
 
 @pytest.fixture
-def telegram() -> Iterator[Simulator]:
-    simulator = Simulator(
+def telegram() -> Simulator:
+    return Simulator(
         MachineClock(), limits=Limits.off(), accept_unknown_channels=True, token=TOKEN, bot_username="acceptance_bot"
     )
-    yield simulator
 
 
 @pytest.fixture

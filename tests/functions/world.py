@@ -18,7 +18,7 @@ from shared import engine
 from shared.engine import Engine, Precision
 from shared.events import MessageEvent, TickEvent, Topic, decode
 from shared.pair import Channel, Delivery, Pair, Run
-from shared.settings import Settings
+from shared.settings import BOT_TOKEN, Settings
 from shared.store import PAIRS, Store
 from shared.telegram_http import TelegramHttp
 from tests.clocks import ManualClock
@@ -120,8 +120,9 @@ def make_world(
     simulator = Simulator(clock, limits=limits or Limits(), bot_username=BOT)
     server = SimulatorServer(simulator)
     server.start()
-    settings = Settings({"JWT_SECRET_KEY": SECRET, "CORS_ORIGINS": "https://www.example.com", **(environ or {})})
-    telegram = TelegramHttp(server.url, lambda: TOKEN, monotonic=clock.monotonic)
+    given = {"JWT_SECRET_KEY": SECRET, "CORS_ORIGINS": "https://www.example.com", **(environ or {})}
+    settings = Settings(given, monotonic=clock.monotonic)
+    telegram = TelegramHttp(server.url, lambda: settings.get(BOT_TOKEN) or TOKEN, monotonic=clock.monotonic)
     engine.use(
         Engine(
             store=store(memory),

@@ -148,7 +148,9 @@ def test_missing_ticks_are_noticed_whether_a_silent_metric_has_points_or_not(
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(("ticks", "age"), [("0+1x60", 0.0), ("0+1x40", 1140.0)], ids=["now", "20 minutes ago, to the minute"])
+@pytest.mark.parametrize(
+    ("ticks", "age"), [("0+1x60", 0.0), ("0+1x40", 1140.0)], ids=["now", "20 minutes ago, to the minute"]
+)
 def test_the_chart_goes_on_to_show_how_old_the_last_tick_is(ticks: str, age: float, tmp_path: Path) -> None:
     assert AGE is not None
 

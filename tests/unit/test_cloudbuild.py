@@ -40,7 +40,7 @@ def test_every_substitution_is_known_and_used() -> None:
 
 
 def test_a_substitution_inside_another_is_put_in_by_hand_as_by_a_trigger() -> None:
-    """Triggers always do it, `gcloud builds submit` only where it is asked for (Cloud Build docs, "Substituting variable values")."""
+    """Triggers always do it, `gcloud builds submit` only where it is asked for (Cloud Build, "Substituting variable values")."""
     assert any("$" in value for value in BUILD["substitutions"].values())
     assert BUILD["options"]["dynamicSubstitutions"] is True
 

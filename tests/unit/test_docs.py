@@ -1,11 +1,6 @@
-"""What the documents say about alerts, costs and commands, against the files they speak of."""
+"""What the documents say about alerts and costs, against the files they speak of."""
 
-import json
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +11,6 @@ from infra.cost import DAYS, READS, TICK_READS, WRITES, month, table
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 MONITORING = (ROOT / "infra" / "terraform" / "monitoring.tf").read_text(encoding="utf-8")
-WITH_COMMANDS = ("README.md", "docs/runbook.md", "infra/deploy.sh")
 
 
 def test_every_alert_has_its_chapter_and_every_chapter_its_alert() -> None:
@@ -47,41 +41,3 @@ def test_the_first_thing_to_run_out_is_said_rightly() -> None:
 
 def test_the_apis_page_is_made_from_its_document() -> None:
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == page(), "python -m infra.api_page > docs/api.md"
-
-
-# --- commands ---------------------------------------------------------------------------------------------------------
-
-
-def commands(text: str) -> Iterator[str]:
-    """Every gcloud command in this text, with its variables as plain words."""
-    for line in re.sub(r"\\\n\s*", " ", text).splitlines():
-        for found in re.findall(r"gcloud (?:[a-z]+ )+(?:[^`|&]*)", line):
-            if not line.strip().startswith("#"):
-                plain = re.sub(r'"?\$\{?(\w+)(?::-[^}]*)?\}?', lambda name: f"v{name[1].lower()}", found)
-                yield plain.replace('"', "").strip().rstrip(".,:;")
-
-
-COMMANDS = sorted(
-    {command for name in WITH_COMMANDS for command in commands((ROOT / name).read_text(encoding="utf-8"))}
-)
-
-
-@pytest.mark.server
-def test_gcloud_takes_every_command_that_is_written_down(tmp_path: Path) -> None:
-    if shutil.which("gcloud") is None:
-        assert not os.environ.get("CI"), "gcloud is not installed"
-        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
-    assert len(COMMANDS) > 15
-    listed = tmp_path / "commands.json"
-    listed.write_text(json.dumps([{"command_string": command} for command in [*COMMANDS, "gcloud pubsub topcs list"]]))
-
-    done = subprocess.run(
-        ["gcloud", "meta", "lint-gcloud-commands", "--commands-file", str(listed)],
-        env={**os.environ, "CLOUDSDK_CORE_PROJECT": "myproject", "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    wrong = [one["command_string"] for one in json.loads(done.stdout) if not one["success"]]
-    assert wrong == ["gcloud pubsub topcs list"], done.stdout
