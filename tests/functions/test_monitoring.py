@@ -103,7 +103,7 @@ def texts_that_cannot_be_sent(world: World) -> None:
 
 
 def two_presses(world: World) -> None:
-    pair = a_pair(next_send_time=NOON + timedelta(days=1))
+    pair = a_pair(77, next_send_time=NOON + timedelta(days=1))
     world.add(pair)
     for _ in range(2):
         world.api().post("/api/broadcast/trigger", json={"broadcast_id": pair.id}, headers=bearer(OWNER))
@@ -204,20 +204,70 @@ def test_every_event_in_a_filter_is_found_by_itself(written: list[Mapping[str, A
     assert named - logged <= {"tick_superseded", "tick_time_up"}
 
 
-def test_there_are_the_queries_an_operator_needs() -> None:
-    assert len(QUERIES) == 5
+FOUND = {
+    "Failed broadcasts": {"message_refused", "broadcast_unrenderable", "message_unconfirmed"},
+    "Resend refused by its cooldown": {"trigger_refused"},
+    "One broadcast, from its claim to its last message": {"broadcast_claimed", "message_sent"},
+    "One pair's life": {"broadcast_claimed", "message_sent", "trigger_refused"},
+    "Everything that is wrong": {"bot_unusable", "event_malformed", "settle_lost", "unavailable"},
+}
+"""The events each saved query is for, of those that the scenes bring about."""
+
+
+def of_the_second_press(written: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first line about the pair whose owner pressed twice."""
+    pair_id = next(line for line in written if line.get("why") == "CoolingDown")["pair_id"]
+    manual = [line for line in written if line.get("cause") == "manual" and line["pair_id"] == pair_id]
+    return manual[0]
+
+
+def wanted(query: str, line: Mapping[str, Any]) -> str:
+    """The query for this line's broadcast or pair."""
+    return query.replace("RUN_ID", line["run_id"]).replace("PAIR_ID", line["pair_id"])
+
+
+def test_there_is_an_expectation_for_every_saved_query() -> None:
+    assert {title for title, _ in QUERIES} == set(FOUND)
 
 
 @pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
-def test_each_saved_query_finds_what_its_title_says(title: str, query: str, written: list[Mapping[str, Any]]) -> None:
-    sent = next(line for line in written if line.get("event") == "message_sent")
-    query = query.replace("RUN_ID", sent["run_id"]).replace("PAIR_ID", sent["pair_id"])
+def test_each_saved_query_finds_what_its_title_says_and_nothing_else(
+    title: str, query: str, written: list[Mapping[str, Any]]
+) -> None:
+    query = wanted(query, of_the_second_press(written))
 
     found = [line for line in written if matches(query, line)]
 
-    assert found, title
-    assert len(found) < len(written)
-    assert all(part in query for part in ('resource.type="cloud_run_revision"', "broadcast-manager-"))
+    assert {line["event"] for line in found if "event" in line} == FOUND[title]
+    assert len(CONDITION.findall(query)) == query.count("jsonPayload.") + query.count("severity")
+    if title == "Resend refused by its cooldown":
+        assert {line["why"] for line in found} == {"CoolingDown"}
+    if "RUN_ID" in query:
+        assert {line["run_id"] for line in found} == {of_the_second_press(written)["run_id"]}
+
+
+@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
+def test_each_saved_query_looks_at_the_functions_that_write_such_lines(
+    title: str, query: str, written: list[Mapping[str, Any]]
+) -> None:
+    condition = re.search(r'resource\.labels\.service_name(=~|=)"([^"]+)"', query)
+    assert condition is not None
+    pattern = condition[2] if condition[1] == "=~" else f"^{condition[2]}$"
+    query = wanted(query, of_the_second_press(written))
+    writers = {
+        line["logger"].split(".")[1] for line in written if matches(query, line) and "functions." in line["logger"]
+    }
+
+    assert 'resource.type="cloud_run_revision"' in query
+    assert writers
+    assert all(re.search(pattern, f"broadcast-manager-{function}") for function in writers)
+
+
+def test_a_tick_that_was_never_in_charge_is_no_sign_of_life() -> None:
+    """Else a clock that ran ahead would keep every tick from its work, and nobody would be told."""
+    assert not matches(METRICS["ticks"]["filter"], {"event": "tick_not_in_charge"})
+    for event in ("tick_done", "tick_superseded", "tick_time_up", "gate_closed"):
+        assert matches(METRICS["ticks"]["filter"], {"event": event})
 
 
 def test_one_run_is_seen_from_its_claim_to_its_last_message(written: list[Mapping[str, Any]]) -> None:
