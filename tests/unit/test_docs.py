@@ -27,7 +27,8 @@ def test_the_table_of_costs_is_the_scripts() -> None:
 
 def test_costs_count_what_is_above_the_free_tier() -> None:
     small = month(17)
-    assert (small.firestore, small.functions, small.pubsub, small.logging) == (pytest.approx(0, abs=0.01), 0, 0, 0)
+    assert small.firestore < 0.01
+    assert (small.functions, small.pubsub, small.logging) == (0, 0, 0)
     assert small.backups > 0
     more = month(10_000)
     stored = 10_000 * (400 * 1_500 + 4_000) / 1024**3
