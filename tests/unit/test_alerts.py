@@ -69,15 +69,22 @@ def test_every_alert_links_to_its_own_chapter_of_the_runbook() -> None:
 
 # --- the queries, on Prometheus's own engine ----------------------------------------------------------------------------
 
-PROM = "logging_googleapis_com:user_broadcast_manager_"
+PREFIX = "broadcast_manager"
+PROM = f"logging_googleapis_com:user_{PREFIX}_"
 """How Cloud Monitoring names a log-based metric in PromQL."""
+
+
+def template(local: str) -> str:
+    """How monitoring.tf makes the PromQL of a metric."""
+    found = re.search(rf'^  {local}\s+= \{{ for .* => "(.*)" \}}$', MONITORING, re.MULTILINE)
+    assert found is not None
+    return found[1].replace('\\"', '"')
 
 
 def query(source: str) -> str:
     """A query of monitoring.tf with its locals put in."""
-    lines = {name: f'{PROM}{name}{{monitored_resource="cloud_run_revision"}}' for name in METRICS}
-    hourly = {name: f"(sum(increase({line}[1h])) or vector(0))" for name, line in lines.items()}
-    known = {"lines": lines, "hourly": hourly}
+    lines = {name: template("lines").replace("${local.prom}", PREFIX).replace("${name}", name) for name in METRICS}
+    known = {"lines": lines, "hourly": {name: template("hourly").replace("${line}", lines[name]) for name in METRICS}}
     return re.sub(r"\$\{local\.(lines|hourly)\.(\w+)\}", lambda m: known[m[1]][m[2]], source)
 
 
