@@ -110,6 +110,12 @@ def two_presses(world: World) -> None:
         world.run()
 
 
+def a_press_on_a_paused_pair(world: World) -> None:
+    pair = a_pair(78, is_active=False)
+    world.add(pair)
+    world.api().post("/api/broadcast/trigger", json={"broadcast_id": pair.id}, headers=bearer(OWNER))
+
+
 def no_connection(world: World) -> None:
     event = MessageEvent(pair_id="p", run_id="r", channel=Channel.OPEN, slot=world.clock.now())
     report(event, NotDelivered("refused"), title="Quay", attempt=1, cause=Cause.SCHEDULE, latency_seconds=1.0)
@@ -140,6 +146,7 @@ SCENES: list[Callable[[World], None]] = [
     a_revoked_token,
     texts_that_cannot_be_sent,
     two_presses,
+    a_press_on_a_paused_pair,
     no_connection,
     nonsense,
     too_much_in_flight,
