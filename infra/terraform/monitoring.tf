@@ -128,6 +128,8 @@ resource "google_monitoring_alert_policy" "query" {
     condition_prometheus_query_language {
       query    = each.value.query
       duration = each.value.duration
+      # A metric that no line has been counted for yet is not known, and the policy would be refused.
+      disable_metric_validation = true
     }
   }
   documentation {

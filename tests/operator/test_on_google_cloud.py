@@ -1,5 +1,6 @@
 """broadcastctl on Firestore and Pub/Sub, against Google's emulators, as a command of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -74,6 +75,25 @@ def test_pairs_are_imported_looked_at_paused_and_resumed(ctl: Ctl) -> None:
     assert "a test" in shown.stdout
     assert where in status.stdout
     assert status.stderr == ""
+
+
+@pytest.mark.xdist_group("firestore")
+def test_a_restored_database_is_paused_and_what_fell_due_is_unconfirmed(ctl: Ctl) -> None:
+    """The runbook's steps on the database beside the old one."""
+    (ctl.folder / "pairs.csv").write_bytes(sample(20))
+    restored = Ctl(ctl.folder, {**ctl.environ, "FIRESTORE_DATABASE": "restored"})
+    restored("pairs", "import", "pairs.csv")
+
+    refused = restored("restored", status=1)
+    paused = restored("pause-all", "--reason", "restoring")
+    said = restored("restored")
+    status = json.loads(restored("status", "--json").stdout)
+
+    assert "broadcastctl pause-all first" in refused.stderr
+    assert paused.stderr.startswith("Writing to Firestore database restored of project")
+    assert "20 pairs may have been sent since the backup" in said.stdout
+    assert (len(status["unconfirmed"]), status["due"]["count"], status["running"]) == (20, 0, [])
+    assert json.loads(ctl("status", "--json").stdout)["pairs"] == 0
 
 
 @pytest.mark.xdist_group("firestore")
