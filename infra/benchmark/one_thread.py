@@ -25,6 +25,7 @@ from infra.embedded.sqlite_store import SqliteStore
 from infra.telegram_simulator.server import SimulatorServer
 from infra.telegram_simulator.simulator import Simulator
 from shared import engine
+from shared.departures import Alone
 from shared.engine import Engine
 from shared.events import MessageEvent, TickEvent, Topic, decode
 from shared.pair import Pair
@@ -136,6 +137,7 @@ class OneThread:
                 clock=self.clock,
                 settings=Settings({"JWT_SECRET_KEY": SECRET}),
                 precision=PRECISION,
+                departures=Alone(self.clock),
                 bot_username=lambda: BOT,
             )
         )
