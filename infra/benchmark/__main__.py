@@ -31,13 +31,13 @@ class Part:
 
 
 PARTS = {
-    "simulator": Part("How fast can the simulated Telegram be?", 0.5, simulator.measure),
-    "peers": Part("How fast, how surely, at what cost, beside the peers?", 6, peers.measure),
+    "simulator": Part("How fast can the simulated Telegram be?", 0.3, simulator.measure),
+    "peers": Part("How fast, how surely, at what cost, beside the peers?", 5, peers.measure),
     "kill": Part("What does kill -9 do?", 2, kill.measure),
-    "resend": Part("How soon does a press of Resend show?", 2, resend.measure),
+    "resend": Part("How soon does a press of Resend show?", 1.5, resend.measure),
     "operations": Part("What does a broadcast cost the store?", 0.2, operations.measure),
     "growth": Part("What do idle pairs cost?", 0.5, growth.measure),
-    "long-run": Part("What if thousands of pairs are due at once?", 2, long_run.measure),
+    "long-run": Part("What if thousands of pairs are due at once?", 1.5, long_run.measure),
     "cold-start": Part("What does starting a function cost?", 0.5, cold_start.measure),
 }
 

@@ -78,7 +78,8 @@ class EmbeddedEngine:
         """Until nothing is due and no broadcast is on. Raises NotDone."""
         store, clock = self.workspace.store, self.workspace.clock
         wait_until(
-            lambda: not store.count_running() and not store.due_pairs(clock.now(), 1),
+            # In this order: the other way round a pair could be claimed between the two and be missed by both.
+            lambda: not store.due_pairs(clock.now(), 1) and not store.count_running(),
             seconds,
             lambda: f"{store.count_running()} broadcasts are on:\n{self._said()}",
         )
