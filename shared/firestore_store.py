@@ -127,6 +127,9 @@ class FirestoreStore:
                 break
         return found[:limit]
 
+    def count_due(self, now: datetime) -> int:
+        return self._count(self._query(PAIRS).where(filter=FieldFilter("wake_at", "<=", now)).order_by("wake_at"))
+
     def count_running(self) -> int:
         return self._count(self._query(PAIRS).order_by(RUNNING_UNTIL))
 

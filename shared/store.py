@@ -173,6 +173,9 @@ class Store(Protocol):
         A record that cannot be read is logged and left out.
         """
 
+    def count_due(self, now: datetime) -> int:
+        """How many pairs have `wake_at <= now`, those with a run on too."""
+
     def count_running(self) -> int:
         """How many pairs have a run on."""
 

@@ -110,6 +110,9 @@ class SqliteStore:
                 break
         return found[:limit]
 
+    def count_due(self, now: datetime) -> int:
+        return self._count("wake_at <= ?", now.timestamp())
+
     def count_running(self) -> int:
         return self._count("running")
 

@@ -5,6 +5,7 @@ import click
 from infra.operator.options import as_json_option
 from infra.operator.status_view import describe, document, overview
 from infra.operator.text import as_json as json_text
+from infra.operator.watch import watch
 from infra.operator.workspace_access import Failed, opened
 from shared.events import TickEvent
 from shared.pace import PACE_ID
@@ -13,10 +14,16 @@ from shared.store import PACE
 
 @click.command("status", short_help="What is due, in flight and broken, and why.")
 @as_json_option
+@click.option("--watch", "watching", is_flag=True, help="Look again every second, until Ctrl-C.")
 @click.pass_context
-def status_command(context: click.Context, as_json: bool) -> None:
+def status_command(context: click.Context, as_json: bool, watching: bool) -> None:
     """What is due, in flight and broken, and why; the gate and the pace."""
+    if watching and as_json:
+        raise click.UsageError("--watch is for people; leave --json out, or ask again and again")
     with opened(context) as workspace:
+        if watching:
+            watch(workspace)
+            return
         seen = overview((stored.record for stored in workspace.store.all_pairs()), workspace.clock.now())
         # Looked at, not made: a status leaves no trace.
         stored_pace = workspace.store.get(PACE, PACE_ID)

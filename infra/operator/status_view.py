@@ -110,7 +110,7 @@ def describe(seen: Overview, pace: Pace | None, *, records: str, service_running
     lines = [
         ("Records", records),
         ("Service", "running" if service_running else "not running; start it with: make run"),
-        ("Gate", _gate(pace, now)),
+        ("Gate", gate_words(pace, now)),
         ("Pace", _pace(pace, now)),
         ("Pairs", _states(seen)),
         (
@@ -157,7 +157,8 @@ def _states(seen: Overview) -> str:
     return f"{seen.pairs}: " + ", ".join(f"{number} {state}" for state, number in seen.states.items())
 
 
-def _gate(pace: Pace | None, now: datetime) -> str:
+def gate_words(pace: Pace | None, now: datetime) -> str:
+    """What holds everything back, since when, and how it ends."""
     if pace is not None and pace.paused_all is not None:
         held = pace.paused_all
         return f"everything paused for {duration(now - held.since)}: {held.reason}; broadcastctl resume-all goes on"

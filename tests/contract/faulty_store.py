@@ -30,6 +30,9 @@ class WrappedStore:
     def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
         return self._inside.due_pairs(now, limit, stuck=stuck)
 
+    def count_due(self, now: datetime) -> int:
+        return self._inside.count_due(now)
+
     def count_running(self) -> int:
         return self._inside.count_running()
 

@@ -144,6 +144,7 @@ def test_a_claim_that_the_client_repeated_is_recognised_as_ones_own(behind: Behi
         lambda store: store.create(PAIRS, "x", a_pair()),
         lambda store: store.due_pairs(NOON, 1),
         lambda store: store.count_running(),
+        lambda store: store.count_due(NOON),
         lambda store: store.count_attempted(NOON),
         lambda store: store.count_refused(NOON),
         lambda store: store.pairs_of_client(OWNER),
@@ -151,7 +152,7 @@ def test_a_claim_that_the_client_repeated_is_recognised_as_ones_own(behind: Behi
         lambda store: list(store.all_pairs()),
         lambda store: store.history("x", before=None, limit=1),
     ],
-    ids=["get", "create", "due", "count", "attempted", "refused", "client", "channel", "all", "history"],
+    ids=["get", "create", "due", "count", "count due", "attempted", "refused", "client", "channel", "all", "history"],
 )
 @pytest.mark.parametrize("fault", ["frozen", "gone"])
 def test_a_service_that_does_not_answer_in_time_is_unavailable(
@@ -193,6 +194,7 @@ def ask_everything(store: FirestoreStore) -> None:
     store.due_pairs(NOON + timedelta(days=1), 1)
     store.due_pairs(NOON + timedelta(days=1), 1, stuck=True)
     store.count_running()
+    store.count_due(NOON)
     store.count_attempted(NOON)
     store.count_refused(NOON)
     store.pairs_of_client(pair.client_id)

@@ -276,6 +276,7 @@ def plan(database: Database, query: Callable[[], object]) -> list[str]:
     [
         (lambda store: store.due_pairs(NOON, 12), "pairs_due"),
         (lambda store: store.count_running(), "pairs_running"),
+        (lambda store: store.count_due(NOON), "pairs_due"),
         (lambda store: store.running_pairs(), "pairs_running"),
         (lambda store: store.count_attempted(NOON), "pairs_attempted_at"),
         (lambda store: store.count_refused(NOON), "pairs_refused_at"),

@@ -443,6 +443,13 @@ def test_a_record_that_cannot_be_read_is_refused_when_it_is_asked_for(backend: B
         backend.store.get(PAIRS, pair.id)
 
 
+def test_as_many_pairs_are_counted_as_due_as_there_are(store: Store) -> None:
+    put(store, a_pair(1), a_pair(2, next_send_time=at(seconds=1)), a_pair(3, next_send_time=None), claimed(a_pair(4)))
+
+    for moment, due_then in ((at(seconds=-1), 0), (NOON, 1), (at(seconds=1), 2), (at(seconds=181), 3)):
+        assert store.count_due(moment) == len(store.due_pairs(moment, 10)) == due_then
+
+
 def test_runs_on_are_counted_and_finished_ones_are_not(store: Store) -> None:
     put(store, claimed(a_pair(1)), started(claimed(a_pair(2)), OPEN), sent(claimed(a_pair(3))), a_pair(4))
 

@@ -53,6 +53,9 @@ class MemoryStore:
         due = [s for s in due if not stuck or s.record.run is not None]
         return sorted(due, key=lambda s: (s.record.wake_at or now, s.id))[:limit]
 
+    def count_due(self, now: datetime) -> int:
+        return sum(at is not None and at <= now for at in (s.record.wake_at for s in self._all(PAIRS)))
+
     def count_running(self) -> int:
         return sum(s.record.run is not None for s in self._all(PAIRS))
 

@@ -152,6 +152,9 @@ class SimulatedStore:
     def due_pairs(self, now: datetime, limit: int, *, stuck: bool = False) -> Sequence[Stored[Pair]]:
         return self._read("looks for due pairs", lambda: self._inside.due_pairs(now, limit, stuck=stuck))
 
+    def count_due(self, now: datetime) -> int:
+        return self._read("counts due pairs", lambda: self._inside.count_due(now))
+
     def count_running(self) -> int:
         return self._read("counts", self._inside.count_running)
 

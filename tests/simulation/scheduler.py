@@ -1,6 +1,7 @@
 """Simulated time, and threads of which exactly one runs: each handler has its own, and the baton passes at every effect."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -105,6 +106,18 @@ class Scheduler:
         task.steps += 1
         turn = self.chance.unit(f"turn {task.name} {task.steps}")
         self._push(self.micros + max(0, round(seconds * 1e6)), turn, task)
+        self._let_others_go_on(task)
+
+    def park(self) -> None:
+        """From inside a task: let others go on until one of them wakes it. Raises Died if the process died meanwhile."""
+        self.current.steps += 1
+        self._let_others_go_on(self.current)
+
+    def wake(self, task: Task) -> None:
+        """Let a parked task go on now."""
+        self._push(self.micros, self.chance.unit(f"turn {task.name} {task.steps}"), task)
+
+    def _let_others_go_on(self, task: Task) -> None:
         self.baton.release()
         task.go.acquire()
         if task.deaths != task.instance.deaths:
@@ -153,16 +166,29 @@ class Scheduler:
 
 
 class Baton:
-    """A lock between tasks: whoever waits for it lets the others go on."""
+    """A lock between tasks: whoever waits for it lets the others go on, and gets it in turn."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._taken = False
+        self._waiting: deque[Task] = deque()
 
     def __enter__(self) -> None:
-        while self._taken:
-            self._scheduler.pause(0.001)
-        self._taken = True
+        if not self._taken:
+            self._taken = True
+            return
+        self._waiting.append(self._scheduler.current)
+        try:
+            self._scheduler.park()
+        except Died:
+            self._hand_on()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._taken = False
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._waiting:
+            self._scheduler.wake(self._waiting.popleft())
+        else:
+            self._taken = False

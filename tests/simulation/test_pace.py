@@ -8,8 +8,9 @@ import pytest
 from infra.embedded.service import PRECISION as EMBEDDED
 from shared.cloud import PRECISION as CLOUD
 from shared.engine import Precision
+from shared.pace import LONGEST_HOLD
 from tests.simulation.promises import broken
-from tests.simulation.rush import Rush
+from tests.simulation.rush import RATE, SECOND, Rush
 
 pytestmark = pytest.mark.server
 
@@ -39,3 +40,49 @@ def test_the_ceiling_is_used_and_no_message_meets_it(precision: Precision, one_c
     assert rush.telegram.throttled == []
     assert delivered(rush, MANY)
     assert share <= rush.used <= 1
+
+
+def test_a_press_of_resend_goes_ahead_of_the_backlog_and_the_ceiling_holds() -> None:
+    backlog, presses = 300, [2.0, 7.3, 7.4, 12.0]
+    rush = Rush(backlog, resting=len(presses), precision=EMBEDDED, one_clock=True)
+    for pair, at in zip(rush.resting, presses, strict=True):
+        rush.press(pair, at)
+
+    rush.go(2)
+
+    waited = [max(rush.arrivals(pair)) - at for pair, at in zip(rush.resting, presses, strict=True)]
+    last = max(max(rush.arrivals(pair)) for pair in rush.due)
+    assert max(waited) < 2.5
+    assert last > backlog * 2 / RATE
+    assert rush.telegram.throttled == []
+    assert delivered(rush, backlog + len(presses))
+
+
+def test_a_chat_flooded_for_hours_holds_nobody_else() -> None:
+    pairs, hours = 100, 3
+    rush = Rush(pairs, precision=EMBEDDED, one_clock=True)
+    flooded = rush.due[40]
+    rush.telegram.flooded[flooded.open_chat_id] = hours * 3600 * SECOND
+
+    rush.go(hours * 60 + 5)
+
+    others = [at for pair in rush.due if pair is not flooded for at in rush.arrivals(pair)]
+    # The hold after the 429, and the time it takes to send everything.
+    assert max(others) < LONGEST_HOLD.total_seconds() + pairs * 2 / RATE + 10
+    assert max(rush.arrivals(flooded)) > hours * 3600
+    assert [chat for _, chat in rush.telegram.throttled] == [flooded.open_chat_id]
+    assert delivered(rush, pairs)
+
+
+def test_while_the_send_is_down_no_more_is_begun_than_thirty_seconds_of_the_pace() -> None:
+    pairs, back = 600, 125
+    rush = Rush(pairs, precision=CLOUD)
+    rush.no_send = 5 * SECOND, back * SECOND
+
+    rush.go(8)
+
+    most = MOST_IN_FLIGHT_SECONDS * RATE / 2
+    assert most / 2 < rush.most_running <= most + RATE / 2
+    assert rush.telegram.throttled == []
+    assert delivered(rush, pairs)
+    assert max(message.micros for message in rush.telegram.accepted) > back * SECOND
