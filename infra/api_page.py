@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.trigger.openapi import DOCUMENT
+from shared.openapi import DOCUMENT
 
 
 def page() -> str:

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from functions.trigger.openapi import DOCUMENT
 from functions.trigger.routes import ROUTES
+from shared.openapi import DOCUMENT
 from tests.clocks import NOON
 from tests.functions.tokens import bearer
 from tests.functions.world import World, make_world
