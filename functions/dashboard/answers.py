@@ -31,7 +31,7 @@ def wants_json(request: flask.Request) -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
-def static_file(request: flask.Request, version: str, name: str) -> flask.Response:
+def one_file(request: flask.Request, version: str, name: str) -> flask.Response:
     """One of the files a page loads; only under the hash of them all. Raises NotFound."""
     asset = ASSETS.get(name)
     if asset is None or version != VERSION:

@@ -47,7 +47,7 @@ _ENVIRONMENT.filters.update(time=as_time, countdown=countdown, moment=moment, ma
 
 def render(template: str, *, root: str, **values: Any) -> str:
     """The page; `root` leads from it to the dashboard's own root, such as `../`, and is empty there."""
-    return _ENVIRONMENT.get_template(template).render(root=root, static=f"{root}static/{VERSION}", **values)
+    return _ENVIRONMENT.get_template(template).render(root=root, files=f"{root}files/{VERSION}", **values)
 
 
 def root_of(path: str) -> str:

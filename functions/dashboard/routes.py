@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
 from functions.dashboard import pages
-from functions.dashboard.answers import as_json, finished, html, static_file, wants_json
+from functions.dashboard.answers import as_json, finished, html, one_file, wants_json
 from functions.dashboard.assets import VERSION
 from functions.dashboard.cards import Card, card
 from functions.dashboard.held import Held, held
@@ -56,13 +56,13 @@ ROUTES = Map(
         Rule("/sign-in", endpoint="sign_in", methods=["GET"]),
         Rule("/session", endpoint="begin_session", methods=["POST"]),
         Rule("/session/end", endpoint="end_session", methods=["POST"]),
-        Rule("/static/<version>/<name>", endpoint="static", methods=["GET"]),
+        Rule("/files/<version>/<name>", endpoint="file", methods=["GET"]),
         Rule("/openapi.json", endpoint="openapi", methods=["GET"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
 )
-OPEN_TO_ALL = {"sign_in", "begin_session", "static", "openapi"}
+OPEN_TO_ALL = {"sign_in", "begin_session", "file", "openapi"}
 CHANGING = {"resend", "pause", "resume", "act_as", "end_session"}
 
 LARGEST_FORM = 64 * 1024
@@ -156,8 +156,8 @@ class Dashboard:
 
     def _open_to_all(self, request: flask.Request, endpoint: str, arguments: Mapping[str, Any]) -> flask.Response:
         match endpoint:
-            case "static":
-                return static_file(request, **arguments)
+            case "file":
+                return one_file(request, **arguments)
             case "openapi":
                 return as_json(200, dict(DOCUMENT))
             case "begin_session":
