@@ -19,13 +19,11 @@ export function minutesAndSeconds(milliseconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** `in 3 h`, `5 min ago`: the largest unit that fits. */
+/** `in 3 h`, `5 min ago`: rounded, in the largest unit that fits. */
 export function fromNow(milliseconds) {
-  const units = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]];
-  const size = Math.abs(milliseconds);
-  const [unit, length] = units.find(([, length]) => size >= length) ?? ["", 0];
-  if (!length) return milliseconds >= 0 ? "in less than 1 min" : "just now";
-  const words = `${Math.floor(size / length)} ${unit}`;
+  const minutes = Math.round(Math.abs(milliseconds) / 60_000), hours = Math.round(minutes / 60);
+  if (minutes === 0) return milliseconds >= 0 ? "in less than 1 min" : "just now";
+  const words = minutes < 60 ? `${minutes} min` : hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
   return milliseconds >= 0 ? `in ${words}` : `${words} ago`;
 }
 
