@@ -6,8 +6,8 @@ LOOK = (
     "Look into the channel: if the message stands there twice, delete one; if it is missing, resend."
     " It is never sent again by itself, so that it cannot be doubled."
 )
-ADD_BOT = "Add the bot to this channel as an administrator that may post messages, then resend."
-GIVE_RIGHT = "Give the bot the right to post messages in this channel, then resend."
+ADD_BOT = "Add the bot to the channel as an administrator that may post messages, then resend."
+GIVE_RIGHT = "Give the bot the right to post messages in the channel, then resend."
 CHECK_CHANNEL = (
     "Check that the channel still exists and that its id is right, and that the bot is an administrator of it."
 )

@@ -1,6 +1,6 @@
 """What a page says of a pair: how it stands in a word, what is wrong and what to do, whether *Resend* may be pressed. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -73,7 +73,7 @@ class Card:
     cannot: str | None
     """Why the messages cannot be made."""
     trouble: Trouble | None
-    """The last error, where no message of the latest broadcast shows it."""
+    """What is wrong with both messages, or the last error where no message of the latest broadcast shows it."""
 
     @property
     def most_failures(self) -> int:
@@ -93,18 +93,21 @@ def card(pair: Pair, *, now: datetime, policy: Policy, bot_username: str) -> Car
     """The pair at this time."""
     cannot = _cannot(pair, bot_username)
     latest = pair.run or pair.last_broadcast
-    sides = {channel: _side(pair, channel, latest, cannot) for channel in Channel}
+    open_, closed = (_side(pair, channel, latest, cannot) for channel in Channel)
+    said = cannot is not None or open_.trouble is not None or closed.trouble is not None
+    trouble = None if said else _earlier(pair)
+    if open_.trouble is not None and open_.trouble == closed.trouble:
+        trouble = open_.trouble
+        open_, closed = replace(open_, trouble=None), replace(closed, trouble=None)
     ready_at = cooldown_until(pair, now=now, policy=policy)
     retrying = pair.retry_at is not None and (pair.next_send_time is None or pair.retry_at < pair.next_send_time)
-    shown = any(side.trouble is not None for side in sides.values()) or cannot is not None
-    earlier = pair.last_error_message if pair.consecutive_failures and not shown else None
     return Card(
         id=pair.id,
         state=_state(pair, cannot),
         busy=pair.state in BUSY,
         active=pair.is_active,
-        open=sides[Channel.OPEN],
-        closed=sides[Channel.CLOSED],
+        open=open_,
+        closed=closed,
         press=_press(pair, ready_at, cannot),
         ready_at=ready_at,
         last_sent_time=pair.last_sent_time,
@@ -114,9 +117,9 @@ def card(pair: Pair, *, now: datetime, policy: Policy, bot_username: str) -> Car
         sent=pair.successful_broadcasts,
         failed=pair.failed_broadcasts,
         total=pair.total_broadcasts,
-        pause_reason=pair.pause_reason,
+        pause_reason=_pause_reason(pair, said=said or trouble is not None),
         cannot=cannot,
-        trouble=None if earlier is None else Trouble(earlier, _advice_on_several(earlier)),
+        trouble=trouble,
     )
 
 
@@ -173,7 +176,16 @@ def _side(pair: Pair, channel: Channel, latest: Run | None, cannot: str | None) 
     )
 
 
-def _advice_on_several(words: str) -> str:
-    """An error may name both channels: `Open channel: …; Closed channel: …`; what to do about the first."""
+def _earlier(pair: Pair) -> Trouble | None:
+    """The last error of a pair that fails: `Open channel: …; Closed channel: …`; what to do is about the first of them."""
+    words = pair.last_error_message
+    if not words or not pair.consecutive_failures:
+        return None
     first = words.split("; Closed channel: ")[0]
-    return advice_on(first.removeprefix("Open channel: ").removeprefix("Closed channel: "))
+    return Trouble(words, advice_on(first.removeprefix("Open channel: ").removeprefix("Closed channel: ")))
+
+
+def _pause_reason(pair: Pair, *, said: bool) -> str | None:
+    """Why it is paused; without the errors where these are said already."""
+    reason = pair.pause_reason
+    return reason if reason is None or not said else reason.partition(": ")[0]

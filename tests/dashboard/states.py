@@ -20,7 +20,10 @@ def _delivery(pair: Pair, which: str, state: DeliveryState, **more: Any) -> Deli
 
 
 def _run(pair: Pair, open_: DeliveryState, closed: DeliveryState, **more: Any) -> Run:
-    refused = {FAILED: {"error": KICKED, "fault": Fault.PAIR, "tries": 1}, UNCONFIRMED: {"error": "no answer: cut off"}}
+    refused: dict[DeliveryState, dict[str, Any]] = {
+        FAILED: {"error": KICKED, "fault": Fault.PAIR, "tries": 1},
+        UNCONFIRMED: {"error": "no answer: cut off"},
+    }
     finished = None if {open_, closed} & {DeliveryState.QUEUED, DeliveryState.SENDING} else NOON - HOUR
     return Run(
         run_id=f"00000000-0000-4000-8000-{abs(pair.open_chat_id) % 10**12:012d}",
@@ -64,11 +67,11 @@ def every_state() -> dict[str, tuple[Pair, list[str]]]:
         "sending": (running(3, DeliveryState.SENDING, tries=1, attempt_id="a", started_at=NOON), ["⏳ Sending..."]),
         "sent": (
             finished(4, SENT, SENT, total_broadcasts=1, successful_broadcasts=1),
-            ["📬 Resend Messages", "1, 1 sent, 0 failed"],
+            ["📬 Resend Messages", "1 (1 sent, 0 failed)"],
         ),
         "partly sent": (
             finished(5, SENT, FAILED, consecutive_failures=1, retry_at=NOON + HOUR / 12),
-            [KICKED, "Add the bot to this channel as an administrator", "1/5", "Next try"],
+            [KICKED, "Add the bot to the channel as an administrator", "1/5", "Next try"],
         ),
         "unconfirmed": (
             finished(6, UNCONFIRMED, SENT),

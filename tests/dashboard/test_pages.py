@@ -93,7 +93,9 @@ def test_it_looks_often_while_something_happens_and_rarely_otherwise(
     page.clock.install(time=NOON)
     page.add_init_script(HIDE)
     page.goto(served.url)
-    looks = lambda: served.count("GET /cards")  # noqa: E731 - one line
+
+    def looks() -> int:
+        return served.count("GET /cards")
 
     for _ in range(20):
         before = looks()

@@ -62,7 +62,7 @@ def test_what_was_sent_is_shown_with_its_times_and_links(world: World) -> None:
     assert "Last sent 1 Jun 2026, 12:00 UTC" in words(page)
     assert "Next 2 Jun 2026, 12:00 UTC" in words(page)
     assert "Failures in a row 0/5" in words(page)
-    assert "1, 1 sent, 0 failed" in words(page)
+    assert "1 (1 sent, 0 failed)" in words(page)
 
 
 def test_a_refusal_is_shown_in_telegrams_words_with_what_to_do(world: World) -> None:
@@ -74,7 +74,7 @@ def test_a_refusal_is_shown_in_telegrams_words_with_what_to_do(world: World) -> 
 
     assert "partly sent" in page
     assert "Forbidden: bot is not a member of the channel chat" in page
-    assert "Add the bot to this channel as an administrator that may post messages" in page
+    assert "Add the bot to the channel as an administrator that may post messages" in page
     assert "Next try 1 Jun 2026, 12:05 UTC" in page
 
 
