@@ -43,17 +43,16 @@ def session_cookie(value: str, *, private: bool) -> str:
 def came_from_here(headers: Headers) -> bool:
     """Whether a page of ours sent this request: as the browser says by itself, which no page can falsify."""
     site = headers.get("Sec-Fetch-Site")
-    return site == "same-origin" if site is not None else _host_of(headers.get("Origin", "")) == headers.get("Host")
+    if site is not None:
+        return site == "same-origin"
+    origin = urlsplit(headers.get("Origin", "")).netloc
+    return bool(origin) and origin == headers.get("Host")
 
 
 def may_sign_in(headers: Headers, *, websites: Sequence[str]) -> bool:
     """Whether a form that signs somebody in comes from us or from one of the websites: any other could sign a visitor in as
     somebody else. A request with an Authorization header cannot come from another site's page unasked."""
     return "Authorization" in headers or came_from_here(headers) or headers.get("Origin") in websites
-
-
-def _host_of(origin: str) -> str | None:
-    return urlsplit(origin).netloc or None
 
 
 def _without_port(host: str) -> str:
