@@ -94,7 +94,7 @@ def test_whatever_is_asked_of_the_dashboard_is_answered_as_documented(
     browser = Browser(peopled, OWNER)
     cookie = browser.client.get_cookie("broadcast-manager")
     assert cookie is not None
-    headers = {**HERE, "Accept": accept, "Cookie": f"broadcast-manager={cookie.value}"}
+    headers, cookies = {**HERE, "Accept": accept}, {cookie.key: cookie.value}
 
     @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=dashboard[path][method].as_strategy(), ours=st.booleans(), mine=st.booleans())
@@ -103,7 +103,7 @@ def test_whatever_is_asked_of_the_dashboard_is_answered_as_documented(
             case.body["form_token"] = browser.form_token
         if mine and "id" in case.path_parameters:
             case.path_parameters["id"] = a_pair(1).id
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        case.call_and_validate(headers=headers, cookies=cookies, checks=CHECKS)
 
     ask()
 
