@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.trigger.openapi import DOCUMENT
+from shared import openapi_api, openapi_pages
+from shared.openapi import DOCUMENT
 
 
 def page() -> str:
@@ -17,11 +18,16 @@ def _lines() -> Iterator[str]:
     yield f"{DOCUMENT['info']['description']} Made from the OpenAPI document that the function serves at `/openapi.json`."
     yield ""
     token = DOCUMENT["components"]["securitySchemes"]["token"]["description"]
-    yield f"Every call but `/health` carries `Authorization: Bearer <JWT>`: {token}"
+    yield f"Every call of `/api` carries `Authorization: Bearer <JWT>`: {token}"
     yield "A refusal is an *Error*. Times are UTC, ISO 8601 with `Z`."
-    for path, calls in DOCUMENT["paths"].items():
-        for method, call in calls.items():
-            yield from _call(path, method, call)
+    yield from _calls(openapi_api.PATHS)
+    yield ""
+    yield "# The dashboard"
+    yield ""
+    session = DOCUMENT["components"]["securitySchemes"]["session"]
+    yield f"Pages and forms, with the cookie `{session['name']}`: {session['description']}"
+    yield "Who accepts JSON is given JSON instead of pages."
+    yield from _calls(openapi_pages.PATHS)
     yield ""
     yield "## What stands in the answers"
     for name, schema in DOCUMENT["components"]["schemas"].items():
@@ -38,6 +44,12 @@ def _lines() -> Iterator[str]:
             yield f"| `{field}` | {_kind(kind)}{missing} |"
 
 
+def _calls(paths: Mapping[str, Any]) -> Iterator[str]:
+    for path, calls in paths.items():
+        for method, call in calls.items():
+            yield from _call(path, method, call)
+
+
 def _call(path: str, method: str, call: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"## {method.upper()} {path}"
@@ -46,13 +58,13 @@ def _call(path: str, method: str, call: Mapping[str, Any]) -> Iterator[str]:
     for parameter in call.get("parameters", ()):
         yield f"- `{parameter['name']}` in the {parameter['in']}: {_kind(parameter['schema'])}"
     if "requestBody" in call:
-        yield f"- Body: {_kind(call['requestBody']['content']['application/json']['schema'])}"
+        yield from (f"- Body, {kind}: {_kind(body['schema'])}" for kind, body in call["requestBody"]["content"].items())
     yield ""
     yield "| status | answer |"
     yield "|---|---|"
     for status, answer in sorted(call["responses"].items()):
-        schema = _kind(answer["content"]["application/json"]["schema"])
-        yield f"| {status} | {schema if status.startswith('2') else answer['description']} |"
+        kinds = " or ".join(_kind(one["schema"]) for one in answer.get("content", {}).values())
+        yield f"| {status} | {kinds if status.startswith('2') else answer['description']} |"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

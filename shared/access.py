@@ -14,6 +14,8 @@ from uuid import UUID
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
+from shared.settings import JWT_AUDIENCE, JWT_ISSUER, JWT_SECRET_KEY, JWT_SECRET_KEY_PREVIOUS, Settings
+
 LEEWAY = timedelta(seconds=10)
 SHORTEST_SECRET = 32
 """Bytes; RFC 7518 section 3.2 asks for a key at least as long as the hash."""
@@ -39,7 +41,11 @@ class Verifier:
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.casefold() != "bearer" or not token.strip():
             raise NotSignedIn("Sign in first: the request carries no access token.")
-        claims = self._claims(token.strip())
+        return self.client_in(token.strip())
+
+    def client_in(self, token: str) -> str:
+        """The id of the client this access token speaks for. Raises NotSignedIn."""
+        claims = self._claims(token)
         if claims.get("type") != "access":
             raise NotSignedIn("This is not an access token.")
         try:
@@ -72,3 +78,18 @@ class Verifier:
                 "verify_iss": bool(self.issuer),
             },
         )
+
+
+def verifier_of(settings: Settings) -> Verifier:
+    """What tokens must satisfy by these settings; both secrets count while one is being rotated."""
+    return Verifier(
+        secrets=secrets_of(settings),
+        audience=settings.get(JWT_AUDIENCE),
+        issuer=settings.get(JWT_ISSUER),
+    )
+
+
+def secrets_of(settings: Settings) -> Sequence[str]:
+    """The secret in force first, then the one before it if it is still accepted."""
+    found = (settings.get(JWT_SECRET_KEY), settings.get(JWT_SECRET_KEY_PREVIOUS))
+    return [secret.strip() for secret in found if secret]

@@ -67,6 +67,13 @@ def cooldown(pair: Pair, *, now: datetime, policy: Policy) -> int:
     return ceil(min(max(remaining, timedelta(0)), policy.manual_interval).total_seconds())
 
 
+def cooldown_until(pair: Pair, *, now: datetime, policy: Policy) -> datetime | None:
+    """When the next manual broadcast is allowed, while it is not; the same rule as `cooldown`."""
+    if cooldown(pair, now=now, policy=policy) == 0 or pair.last_manual_trigger_time is None:
+        return None
+    return min(pair.last_manual_trigger_time, now) + policy.manual_interval
+
+
 def trigger(pair: Pair, *, now: datetime, run_id: str, by: str, policy: Policy) -> Decision[Pair, Trigger]:
     """A manual broadcast: a claim with its own cause. Refusals in the contract's order: paused, cooling down, running.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 T = TypeVar("T")
 
@@ -67,6 +68,16 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _client_ids(text: str) -> tuple[str, ...]:
+    ids = []
+    for part in _list(text):
+        try:
+            ids.append(str(UUID(part)))
+        except ValueError:
+            raise ValueError("it must be the ids of clients, which are UUIDs, separated by commas") from None
+    return tuple(ids)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -105,6 +116,7 @@ JWT_SECRET_KEY_PREVIOUS = Setting("JWT_SECRET_KEY_PREVIOUS", str, "", secret=Tru
 JWT_AUDIENCE = Setting("JWT_AUDIENCE", str, "")
 JWT_ISSUER = Setting("JWT_ISSUER", str, "")
 CORS_ORIGINS = Setting("CORS_ORIGINS", _list, "")
+OPERATORS = Setting("OPERATORS", _client_ids, "")
 BROADCAST_AUTO_INTERVAL = Setting("BROADCAST_AUTO_INTERVAL", _hours, "24")
 BROADCAST_MANUAL_INTERVAL = Setting("BROADCAST_MANUAL_INTERVAL", _hours, "0.0833")
 HOST = Setting("HOST", str, "127.0.0.1")
@@ -129,6 +141,7 @@ ALL: tuple[Setting[Any], ...] = (
     JWT_AUDIENCE,
     JWT_ISSUER,
     CORS_ORIGINS,
+    OPERATORS,
     BROADCAST_AUTO_INTERVAL,
     BROADCAST_MANUAL_INTERVAL,
     HOST,

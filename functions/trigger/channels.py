@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from functions.trigger.handler import MAX_CHANNELS, Refusal
 from shared import owner, presentation, registration, rights
+from shared.actions import MAX_CHANNELS, Refusal
 from shared.engine import Engine
 from shared.fields import FieldError, channel_id
 from shared.logs import fields

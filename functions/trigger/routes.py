@@ -19,21 +19,14 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
 from functions.trigger.channels import Channels
-from functions.trigger.handler import Handler, Refusal
-from functions.trigger.openapi import DOCUMENT
-from shared.access import NotSignedIn, Verifier
+from shared.access import NotSignedIn, verifier_of
+from shared.actions import Actions, Refusal
 from shared.bus import BusUnavailable
 from shared.engine import Engine
 from shared.logs import fields, trace, trace_of
+from shared.openapi import DOCUMENT
 from shared.presentation import moment
-from shared.settings import (
-    CORS_ORIGINS,
-    JWT_AUDIENCE,
-    JWT_ISSUER,
-    JWT_SECRET_KEY,
-    JWT_SECRET_KEY_PREVIOUS,
-    SettingError,
-)
+from shared.settings import CORS_ORIGINS, JWT_SECRET_KEY, SettingError
 from shared.store import NewerRecord, StoreUnavailable, Unreadable
 
 MOST_HISTORY = 100
@@ -74,7 +67,7 @@ class Api:
         if not engine.settings.get(JWT_SECRET_KEY):
             raise SettingError("JWT_SECRET_KEY is not set; set it or JWT_SECRET_KEY_FILE to the website's secret.")
         self._engine = engine
-        self._handler = Handler(engine)
+        self._actions = Actions(engine)
         self._channels = Channels(engine)
 
     def answer(self, request: flask.Request) -> flask.Response:
@@ -94,7 +87,7 @@ class Api:
                 return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
             if endpoint == "openapi":
                 return _json(200, dict(DOCUMENT))
-            client_id = self._verifier().client_of(dict(request.headers))
+            client_id = verifier_of(self._engine.settings).client_of(dict(request.headers))
             routes: dict[str, Callable[..., _Answer]] = {
                 "trigger": self._trigger,
                 "pause": self._pause,
@@ -124,25 +117,25 @@ class Api:
             return _refusal(500, "Something went wrong on our side; it has been noted.")
 
     def _trigger(self, asked: _Asked) -> dict[str, Any]:
-        return self._handler.trigger(asked.client_id, _broadcast_id(asked.request))
+        return self._actions.trigger(asked.client_id, _broadcast_id(asked.request))
 
     def _pause(self, asked: _Asked) -> dict[str, Any]:
-        return self._handler.pause(asked.client_id, _broadcast_id(asked.request))
+        return self._actions.pause(asked.client_id, _broadcast_id(asked.request))
 
     def _resume(self, asked: _Asked) -> dict[str, Any]:
-        return self._handler.resume(asked.client_id, _broadcast_id(asked.request))
+        return self._actions.resume(asked.client_id, _broadcast_id(asked.request))
 
     def _status(self, asked: _Asked, id: str) -> dict[str, Any]:
-        return self._handler.status(asked.client_id, _uuid(id))
+        return self._actions.status(asked.client_id, _uuid(id))
 
     def _history(self, asked: _Asked, id: str) -> dict[str, Any]:
         arguments = asked.request.args
-        return self._handler.history(
+        return self._actions.history(
             asked.client_id, _uuid(id), before=_before(arguments.get("before")), limit=_limit(arguments.get("limit"))
         )
 
     def _list_channels(self, asked: _Asked) -> dict[str, Any]:
-        return self._handler.channels(asked.client_id)
+        return self._actions.channels(asked.client_id)
 
     def _put_channel(self, asked: _Asked, open_channel_id: str) -> tuple[int, dict[str, Any]]:
         created, body = self._channels.put(asked.client_id, open_channel_id, _record(asked.request))
@@ -151,15 +144,6 @@ class Api:
     def _delete_channel(self, asked: _Asked, open_channel_id: str) -> dict[str, Any]:
         take_down = _truth(asked.request.args.get("take_down"))
         return self._channels.delete(asked.client_id, open_channel_id, take_down=take_down)
-
-    def _verifier(self) -> Verifier:
-        settings = self._engine.settings
-        secrets = (settings.get(JWT_SECRET_KEY), settings.get(JWT_SECRET_KEY_PREVIOUS))
-        return Verifier(
-            secrets=[secret for secret in secrets if secret],
-            audience=settings.get(JWT_AUDIENCE),
-            issuer=settings.get(JWT_ISSUER),
-        )
 
     def _now(self) -> datetime:
         return self._engine.clock.now()

@@ -45,6 +45,9 @@ class CountingStore:
         self.counts["count"] += 1
         return self._inside.count_running()
 
+    def count_due(self, now: datetime) -> int:
+        return self._inside.count_due(now)
+
     def count_attempted(self, since: datetime) -> int:
         self.counts["count of attempted"] += 1
         return self._inside.count_attempted(since)

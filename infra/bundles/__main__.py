@@ -1,7 +1,7 @@
 """`make build`: one folder a function, each deployable alone.
 
 build/<function>/main.py            the function's entry point with its engine on Google Cloud
-build/<function>/functions, shared  what it needs of ours, and nothing else
+build/<function>/functions, shared  what it needs of ours, and nothing else; templates and the like too
 build/<function>/requirements.txt   what it needs of others, pinned with hashes, and nothing else
 build/<function>/.python-version    the Python its bytecode is for
 build/<function>.zip                the same folder as Cloud Run takes it
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from infra.bundles.closure import NotVendorable, modules, read_lock, requirements
+from infra.bundles.closure import NotVendorable, beside, modules, read_lock, requirements
 from infra.bundles.hashes import read_hashes
 
 ROOT = Path(__file__).parents[2]
@@ -32,9 +32,10 @@ def build(function: str, target: Path) -> None:
     """Write one function's folder; what was there before goes. Raises NotVendorable."""
     entry = ENTRIES / f"{function}.py"
     ours = modules(ROOT, entry)
+    files = [path for module in ours if module.name == "__init__.py" for path in beside(ROOT, module.parent)]
     lines = requirements([entry, *(ROOT / path for path in ours)], read_lock(ROOT / "requirements.txt"))
     shutil.rmtree(target, ignore_errors=True)
-    for source, path in ((entry, Path("main.py")), *((ROOT / path, path) for path in ours)):
+    for source, path in ((entry, Path("main.py")), *((ROOT / path, path) for path in (*ours, *files))):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / path)
     (target / "requirements.txt").write_text("".join(map(_with_hashes, lines)), encoding="utf-8")

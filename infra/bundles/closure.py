@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 OURS = ("functions", "shared")
 AT_RUN_TIME = {"zoneinfo": "tzdata"}
 """Packages that a module of the standard library looks for by itself."""
+CODE = (".py", ".pyc")
 ALWAYS = ("functions-framework",)
 """What serves a function."""
 
@@ -34,6 +35,14 @@ def modules(root: Path, entry: Path) -> list[Path]:
             found |= new
             waiting += [root / path for path in new]
     return sorted(found)
+
+
+def beside(root: Path, package: Path) -> list[Path]:
+    """The files of a package that are no code, such as templates, in it and in its folders that are no packages; sorted."""
+    found = [path for path in (root / package).iterdir() if path.is_file() and path.suffix not in CODE]
+    folders = [path for path in (root / package).iterdir() if path.is_dir() and not _holds_code(path)]
+    found += [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.relative_to(root) for path in found)
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -66,6 +75,10 @@ def read_lock(path: Path) -> Mapping[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.removesuffix(" \\").split("==") for line in lines if line and not line.startswith(("#", " ")))
     return {canonicalize_name(name): version for name, version in pairs}
+
+
+def _holds_code(folder: Path) -> bool:
+    return any(path.suffix in CODE for path in folder.rglob("*"))
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:

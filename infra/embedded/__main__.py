@@ -14,8 +14,10 @@ from typing import NoReturn
 
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
-from infra.embedded.pages import front_page, page
+from infra.embedded.pages import page
 from infra.embedded.service import Service, route
+from infra.embedded.sign_in_links import SignInLinks
+from infra.embedded.signing_in import sign_in_app
 from infra.embedded.workspace import (
     REAL,
     SIMULATED,
@@ -23,6 +25,7 @@ from infra.embedded.workspace import (
     ServiceLock,
     Workspace,
     WorkspaceError,
+    link_for_owner,
     open_workspace,
     read_settings,
 )
@@ -34,10 +37,11 @@ from infra.telegram_simulator.page import render as render_channels
 from infra.telegram_simulator.server import SimulatorServer
 from infra.telegram_simulator.simulator import Simulator
 from shared import logs
-from shared.access import SHORTEST_SECRET
+from shared.access import SHORTEST_SECRET, secrets_of
 from shared.clock import MachineClock
 from shared.logs import fields
 from shared.pair import Channel as PairChannel
+from shared.sessions import Sessions
 from shared.settings import (
     ALL,
     BOT_TOKEN,
@@ -108,7 +112,7 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
         _name_channels(line.simulator, workspace)
     stop = Event()
     service = Service(workspace, line.telegram, lambda: line.bot_username, stop=stop)
-    server = _server(settings, service, line)
+    server = _server(workspace, settings, service, line)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         service.start()
@@ -121,17 +125,19 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
         service.join()
 
 
-def _server(settings: Settings, service: Service, line: Line) -> BaseWSGIServer | MultiSocketServer:
+def _server(
+    workspace: Workspace, settings: Settings, service: Service, line: Line
+) -> BaseWSGIServer | MultiSocketServer:
     host, port = settings.get(HOST), settings.get(PORT)
-    places = {"API: is it well?": "/health", "API: what it takes and answers": "/openapi.json"}
     prefixes = {"/api": service.trigger, "/health": service.trigger, "/openapi.json": service.trigger}
     simulator = line.simulator
     if simulator is not None:
-        places = {"The simulated channels, as a reader sees them": "/telegram", **places}
         prefixes["/telegram"] = page(lambda: render_channels(simulator))
+    sessions: Callable[[], Sessions] = lambda: Sessions(secrets_of(workspace.settings))  # noqa: E731 - one line
+    dashboard = sign_in_app(SignInLinks(workspace.database), sessions, workspace.clock, service.dashboard)
     try:
         return create_server(
-            route(prefixes, page(front_page(places))),
+            route(prefixes, dashboard),
             host=host,
             port=port,
             threads=HTTP_THREADS,
@@ -213,9 +219,12 @@ def _name_channels(simulator: Simulator, workspace: Workspace) -> None:
 
 def _say_where(workspace: Workspace, settings: Settings, line: Line) -> None:
     url = f"http://{settings.get(HOST)}:{settings.get(PORT)}"
-    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731 - six lines of one kind
+    say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731 - seven lines of one kind
     say("")
     say("Broadcast Manager is running. Ctrl-C stops it; what is left to do is done after the next start.")
+    say(
+        f"  Dashboard  {url}/sign-in/{link_for_owner(workspace)}   (signs you in, once; another: .venv/bin/broadcastctl link)"
+    )
     if line.simulator is not None:
         say(f"  Channels   {url}/telegram   (Telegram is simulated; set BOT_TOKEN for the real one)")
     else:

@@ -1,7 +1,6 @@
-"""What the embedded engine shows in a browser beside the functions' own answers: the simulated channels, and where things are."""
+"""What the embedded engine shows in a browser beside the functions' own answers: the simulated channels."""
 
 from collections.abc import Callable, Iterable
-from html import escape
 from typing import Any
 
 from infra.embedded.dispatch import WsgiApp
@@ -27,17 +26,3 @@ def page(render: Callable[[], str]) -> WsgiApp:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     return app
-
-
-def front_page(places: dict[str, str]) -> Callable[[], str]:
-    """A short list of where things are."""
-    items = "".join(f'<li><a href="{escape(url)}">{escape(what)}</a></li>' for what, url in places.items())
-
-    def render() -> str:
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            "<title>Broadcast Manager</title><style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui;"
-            f"max-width:40rem;margin:3rem auto;padding:0 1rem}}</style><h1>Broadcast Manager</h1><ul>{items}</ul></html>"
-        )
-
-    return render

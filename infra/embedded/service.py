@@ -60,6 +60,7 @@ class Service:
             )
         )
         self.trigger: WsgiApp = _load("trigger")
+        self.dashboard: WsgiApp = _load("dashboard")
         rate = workspace.settings.get(TELEGRAM_RATE)
         workers = {
             Topic.TICKS: TICK_WORKERS,

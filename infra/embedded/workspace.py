@@ -19,6 +19,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from infra.embedded.database import Database
+from infra.embedded.sign_in_links import Grant, SignInLinks
 from infra.embedded.sqlite_queue import SqliteQueue
 from infra.embedded.sqlite_store import SqliteStore
 from shared.clock import Clock, MachineClock
@@ -119,7 +120,12 @@ class Workspace:
     @property
     def service_running(self) -> bool:
         """Whether a process runs on this folder."""
-        return ServiceLock(self.data_dir).holder() is not None
+        return self.holder is not None
+
+    @property
+    def holder(self) -> Holder | None:
+        """The process that runs on this folder."""
+        return ServiceLock(self.data_dir).holder()
 
     def close(self) -> None:
         """Close the database."""
@@ -165,6 +171,13 @@ def open_workspace(settings: Settings | None = None, *, database: str | None = N
         database=opened,
         data_dir=data_dir,
     )
+
+
+def link_for_owner(workspace: Workspace) -> str:
+    """The code of a link for whoever owns this machine: the operator, and the client too where there is only one."""
+    clients = {stored.record.client_id for stored in workspace.store.all_pairs() if stored.record.ended_at is None}
+    only = next(iter(clients)) if len(clients) == 1 else None
+    return SignInLinks(workspace.database).make(Grant(only, operator=True), now=workspace.clock.now())
 
 
 def made_secret(data_dir: Path) -> str:

@@ -8,6 +8,7 @@ from infra.operator.dead_letters_commands import dead_letters
 from infra.operator.engine_commands import status_command, tick_command
 from infra.operator.gate_commands import pause_all_command, resume_all_command
 from infra.operator.history_command import history_command
+from infra.operator.link_command import link_command
 from infra.operator.pairs_commands import pairs
 from infra.operator.restored_command import restored_command
 from infra.operator.settle_command import settle_command
@@ -43,6 +44,7 @@ main.add_command(settle_command)
 main.add_command(restored_command)
 main.add_command(history_command)
 main.add_command(token_command)
+main.add_command(link_command)
 main.add_command(dead_letters)
 main.add_command(migrate_command)
 main.add_command(verify_command)

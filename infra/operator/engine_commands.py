@@ -3,11 +3,12 @@
 import click
 
 from infra.operator.options import as_json_option
-from infra.operator.status_view import describe, document, overview
+from infra.operator.status_view import describe, document
 from infra.operator.text import as_json as json_text
 from infra.operator.watch import watch
 from infra.operator.workspace_access import Failed, opened
 from shared.events import TickEvent
+from shared.overview import overview
 from shared.pace import PACE_ID
 from shared.store import PACE
 

@@ -10,6 +10,7 @@ locals {
     JWT_AUDIENCE              = var.jwt_audience
     JWT_ISSUER                = var.jwt_issuer
     CORS_ORIGINS              = join(",", var.cors_origins)
+    OPERATORS                 = join(",", var.operators)
   }
   everywhere = {
     GOOGLE_CLOUD_PROJECT = var.project

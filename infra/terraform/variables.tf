@@ -113,12 +113,22 @@ variable "broadcast_manual_interval_hours" {
 }
 
 variable "cors_origins" {
-  description = "Origins of the website that may call the API from a browser, such as https://www.example.com."
+  description = "Origins of the website that may call the API from a browser and sign its clients in on the dashboard, such as https://www.example.com."
   type        = list(string)
   default     = []
   validation {
     condition     = alltrue([for origin in var.cors_origins : can(regex("^https://[^/,]+$", origin))])
     error_message = "Origins begin with https:// and have no path."
+  }
+}
+
+variable "operators" {
+  description = "Ids of the clients who may see the operator's page of the dashboard, over all pairs of everybody."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for id in var.operators : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
+    error_message = "Ids of clients are UUIDs in lower case."
   }
 }
 

@@ -26,6 +26,7 @@ MAY_LOAD = {
     "fanout": ALWAYS | {"google.pubsub_v1"},
     "send": ALWAYS | {"requests"},
     "trigger": ALWAYS | {"google.pubsub_v1", "requests", "jwt"},
+    "dashboard": ALWAYS | {"google.pubsub_v1", "requests", "jwt"},
 }
 NOT_OURS_TO_AVOID = {"requests", "cryptography"}
 """google-api-core imports requests, and google-auth and PyJWT import cryptography where it is installed."""
@@ -53,12 +54,24 @@ def test_a_bundle_holds_its_own_function_and_no_other(function: str, tmp_path: P
     build(function, tmp_path / function)
 
     names = set(contents(tmp_path / function))
-    assert {"main.py", "requirements.txt", ".python-version", f"functions/{function}/handler.py"} <= names
+    assert {"main.py", "requirements.txt", ".python-version", f"functions/{function}/main.py"} <= names
     assert {name.split("/")[1] for name in names if name.startswith("functions/") and name.count("/") > 1} <= {
         function,
         "__pycache__",
     }
     assert not [name for name in names if name.startswith(("infra", "tests"))]
+
+
+def test_what_is_no_code_comes_along_with_the_package_it_lies_in(tmp_path: Path) -> None:
+    build("dashboard", tmp_path / "dashboard")
+    build("trigger", tmp_path / "trigger")
+
+    names, others = set(contents(tmp_path / "dashboard")), set(contents(tmp_path / "trigger"))
+    source = ROOT / "functions" / "dashboard"
+    expected = {str(path.relative_to(ROOT)) for kind in ("templates", "static") for path in (source / kind).iterdir()}
+    assert expected
+    assert {name for name in names if name.startswith("functions/") and not name.endswith((".py", ".pyc"))} == expected
+    assert not {name for name in others if name.startswith("functions/") and not name.endswith((".py", ".pyc"))}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -125,6 +138,7 @@ def test_a_bundle_loads_the_heavy_modules_it_uses_and_no_others(function: str, t
         ("fanout", "BOT_USERNAME"),
         ("send", "BOT_TOKEN"),
         ("trigger", "JWT_SECRET_KEY"),
+        ("dashboard", "JWT_SECRET_KEY"),
         ("tick", "GOOGLE_CLOUD_PROJECT"),
     ],
 )

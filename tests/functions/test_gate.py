@@ -126,19 +126,19 @@ def test_a_probe_that_cannot_be_made_into_a_message_holds_nobody_up(world: World
 
 
 def test_a_press_that_loses_its_race_gives_the_probe_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from functions.trigger import handler
+    from shared.actions import Actions
 
     pair = a_pair(next_send_time=NOON + timedelta(days=1))
     world.add(pair)
     closed_and_over(world)
-    pass_the_gate = handler.Handler._pass_the_gate
+    pass_the_gate = Actions._pass_the_gate
 
-    def paused_meanwhile(self: handler.Handler) -> GateReason | None:
+    def paused_meanwhile(self: Actions) -> GateReason | None:
         probe = pass_the_gate(self)
         update(world.store, PAIRS, pair.id, lambda p, now: pause(p, now=now, reason="meanwhile"))
         return probe
 
-    monkeypatch.setattr(handler.Handler, "_pass_the_gate", paused_meanwhile)
+    monkeypatch.setattr(Actions, "_pass_the_gate", paused_meanwhile)
 
     assert press(world, pair) == 409
     after = gate(world)

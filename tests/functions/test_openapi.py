@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from werkzeug.routing import Map
 
-from functions.trigger.openapi import DOCUMENT
-from functions.trigger.routes import ROUTES
+from functions.dashboard.routes import ROUTES as DASHBOARD
+from functions.trigger.routes import ROUTES as API
+from shared import openapi_api, openapi_pages
+from shared.openapi import DOCUMENT
 from tests.clocks import NOON
+from tests.functions.browsing import HERE, Browser
 from tests.functions.tokens import bearer
 from tests.functions.world import World, make_world
 from tests.pairs import OWNER, a_pair
@@ -36,7 +41,8 @@ def api(peopled: World) -> Any:
     return schemathesis.openapi.from_wsgi("/openapi.json", peopled.apps["trigger"])
 
 
-CALLS = [(path, method.upper()) for path, calls in DOCUMENT["paths"].items() for method in calls]
+CALLS = [(path, method.upper()) for path, calls in openapi_api.PATHS.items() for method in calls]
+PAGES = [(path, method.upper()) for path, calls in openapi_pages.PATHS.items() for method in calls]
 
 
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
@@ -79,20 +85,48 @@ def test_real_pairs_are_shown_as_documented(api: Any, pair: Any) -> None:
         call.call_and_validate(headers=bearer(OWNER), checks=CHECKS)
 
 
-def test_every_route_is_documented_and_nothing_else() -> None:
-    routes = {
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize(("path", "method"), PAGES, ids=[f"{method} {path}" for path, method in PAGES])
+def test_whatever_is_asked_of_the_dashboard_is_answered_as_documented(
+    peopled: World, path: str, method: str, accept: str
+) -> None:
+    dashboard = schemathesis.openapi.from_wsgi("/openapi.json", peopled.apps["dashboard"])
+    browser = Browser(peopled, OWNER)
+    cookie = browser.client.get_cookie("broadcast-manager")
+    assert cookie is not None
+    headers = {**HERE, "Accept": accept, "Accept-Encoding": "identity"}
+    cookies = {cookie.key: cookie.value}
+
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=dashboard[path][method].as_strategy(), ours=st.booleans(), mine=st.booleans())
+    def ask(case: Any, ours: bool, mine: bool) -> None:
+        if ours and isinstance(case.body, dict) and "form_token" in case.body:
+            case.body["form_token"] = browser.form_token
+        if mine and "id" in case.path_parameters:
+            case.path_parameters["id"] = a_pair(1).id
+        case.call_and_validate(headers=headers, cookies=cookies, checks=CHECKS)
+
+    ask()
+
+
+@pytest.mark.parametrize(
+    ("routes", "documented"), [(API, openapi_api.PATHS), (DASHBOARD, openapi_pages.PATHS)], ids=["API", "dashboard"]
+)
+def test_every_route_is_documented_and_nothing_else(routes: Map, documented: dict[str, Any]) -> None:
+    found = {
         (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
-        for rule in ROUTES.iter_rules()
+        for rule in routes.iter_rules()
         for method in set(rule.methods or ()) - {"HEAD", "OPTIONS"}
     }
 
-    documented = {(path, method) for path, calls in DOCUMENT["paths"].items() for method in calls}
+    assert found - {("/openapi.json", "get")} == {
+        (path, method) for path, calls in documented.items() for method in calls
+    }
 
-    assert routes - {("/openapi.json", "get")} == documented
 
-
-def test_the_document_is_there_without_a_token(peopled: World) -> None:
-    answer = peopled.api().get("/openapi.json")
+@pytest.mark.parametrize("function", ["trigger", "dashboard"])
+def test_the_document_is_there_without_a_token(peopled: World, function: str) -> None:
+    answer = peopled.apps[function].test_client().get("/openapi.json")
 
     assert answer.status_code == 200
-    assert answer.get_json()["openapi"] == "3.1.0"
+    assert answer.get_json() == DOCUMENT

@@ -29,6 +29,7 @@ from tests.memory.store import MemoryStore
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 CONSUMERS = {Topic.TICKS: "tick", Topic.BROADCASTS: "fanout", Topic.MESSAGES: "send"}
+PAGES = ("trigger", "dashboard")
 SECRET = "a-secret-of-the-website-that-is-long-enough"
 TOKEN = "123456789:AAE-known-token-of-the-tests-0123456789"
 BOT = "test_shop_bot"
@@ -143,7 +144,7 @@ def make_world(
             bot_username=lambda: BOT,
         )
     )
-    apps = {name: create_app(name, str(FUNCTIONS / name / "main.py")) for name in (*CONSUMERS.values(), "trigger")}
+    apps = {name: create_app(name, str(FUNCTIONS / name / "main.py")) for name in (*CONSUMERS.values(), *PAGES)}
 
     def close() -> None:
         telegram.close()

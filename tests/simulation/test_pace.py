@@ -5,6 +5,7 @@ Enforced are 30 messages a second, and one a second and 20 a minute in one chat.
 
 import pytest
 
+from functions.tick.handler import MOST_IN_FLIGHT_SECONDS
 from infra.embedded.service import PRECISION as EMBEDDED
 from shared.cloud import PRECISION as CLOUD
 from shared.engine import Precision

@@ -9,9 +9,8 @@ import pytest
 import functions.fanout.handler as fanout
 import functions.send.handler as send
 import functions.tick.handler as tick
-import functions.trigger.handler as trigger
 from functions.send import outcomes
-from shared import deliveries, owner, runs, telegram
+from shared import actions, deliveries, owner, runs, telegram
 from shared.decision import Decision, unchanged
 from shared.departures import OneOfMany
 from shared.pair import Channel, DeliveryState, Fault, Pair, replace
@@ -96,7 +95,7 @@ def _cooldown_checked_before_it_is_written(patch: pytest.MonkeyPatch) -> None:
             store.replace(collection, fresh, decision.record)
         return decision.record or stored.record, decision.result
 
-    patch.setattr(trigger, "update", blind)
+    patch.setattr(actions, "update", blind)
 
 
 def _blind_resend_after_a_timeout(patch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,8 @@ from functions.send import handler as send
 from functions.send.handler import Sender
 from functions.send.taking_down import take_down
 from functions.tick import handler as tick
-from functions.trigger import handler as trigger
-from functions.trigger.handler import Handler, Refusal
-from shared import owner
+from shared import actions, owner
+from shared.actions import Actions, Refusal
 from shared.bus import BusUnavailable
 from shared.consume import consume
 from shared.departures import Alone, OneOfMany
@@ -81,7 +80,7 @@ class Answer:
 @contextmanager
 def ids_from(scheduler: Scheduler) -> Iterator[None]:
     """While it lasts, handlers draw their ids from the seed."""
-    modules: tuple[Any, ...] = (tick, send, trigger)
+    modules: tuple[Any, ...] = (tick, send, actions)
     kept = [module.uuid4 for module in modules]
     logging.disable(logging.CRITICAL)
     try:
@@ -345,7 +344,7 @@ class World:
 
     def _do(self, task_name: str, instance: Instance, what: str, pair_id: str) -> None:
         engine = self.engine_of(instance)
-        handler = Handler(engine)
+        handler = Actions(engine)
         match what:
             case "resend" | "twice at once" | "resend, then regret":
                 self._resend(handler, pair_id)
@@ -369,7 +368,7 @@ class World:
             case "resume all":
                 update_pace(engine.store, lambda p, _: resume_all(p))
 
-    def _resend(self, handler: Handler, pair_id: str) -> None:
+    def _resend(self, handler: Actions, pair_id: str) -> None:
         status = 200
         try:
             handler.trigger(OWNER, pair_id)

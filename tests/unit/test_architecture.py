@@ -25,6 +25,8 @@ RULES = [
     "fields",
     "pair_fields",
     "registration",
+    "advice",
+    "overview",
 ]
 WORLD = {
     "time",

@@ -86,6 +86,14 @@ run "secrets_are_files" {
   }
 }
 
+run "an_operator_is_named_by_an_id" {
+  command = plan
+  variables {
+    operators = ["somebody"]
+  }
+  expect_failures = [var.operators]
+}
+
 run "a_rotation_mounts_the_secret_before" {
   command = plan
   variables {

@@ -1,4 +1,4 @@
-"""What an owner may do: resend, pause, resume, and look."""
+"""What an owner may do over HTTP: resend, pause, resume, and look; the same for the API and the dashboard."""
 
 import logging
 from datetime import datetime
@@ -41,8 +41,8 @@ class Refusal(Exception):
         self.details = details
 
 
-class Handler:
-    """The owners' actions on one engine. Every method raises Refusal and StoreUnavailable."""
+class Actions:
+    """What owners do on one engine. Every method raises Refusal and StoreUnavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

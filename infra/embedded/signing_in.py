@@ -1,0 +1,62 @@
+"""Where a link for signing in leads: it becomes a session of the dashboard."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import uuid4
+
+import flask
+from werkzeug.wrappers import Request
+
+from functions.dashboard import pages, transport
+from functions.dashboard.answers import finished, html
+from infra.embedded.dispatch import WsgiApp
+from infra.embedded.sign_in_links import Grant, SignInLinks, Void
+from shared.clock import Clock
+from shared.sessions import LIFE, Session, Sessions
+
+PREFIX = "/sign-in/"
+ANOTHER = "Make another one where Broadcast Manager runs: .venv/bin/broadcastctl link"
+SENTENCES = {
+    Void.USED: "This link was used already; each is good once. If it was you, you are signed in in that browser.",
+    Void.EXPIRED: "This link is too old; each is good for an hour.",
+    Void.UNKNOWN: "This link is not one of this machine's.",
+}
+
+
+def sign_in_app(links: SignInLinks, sessions: Callable[[], Sessions], clock: Clock, otherwise: WsgiApp) -> WsgiApp:
+    """`GET /sign-in/<code>`: a session and the way to the dashboard, or a page that says why not. All else goes to `otherwise`."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        if not path.startswith(PREFIX) or environ["REQUEST_METHOD"] != "GET":
+            return otherwise(environ, start_response)
+        request = flask.Request(environ)
+        answer = _answer(request, path.removeprefix(PREFIX), links, sessions(), clock)
+        return finished(request, answer)(environ, start_response)
+
+    return app
+
+
+def _answer(request: Request, code: str, links: SignInLinks, sessions: Sessions, clock: Clock) -> flask.Response:
+    if not transport.may_carry_a_session(request.headers, scheme=request.scheme):
+        return _page(400, "Signing in needs https, or this machine's own browser at http://127.0.0.1.")
+    granted = links.take(code, now=clock.now())
+    if isinstance(granted, Void):
+        return _page(404 if granted is Void.UNKNOWN else 410, SENTENCES[granted], ANOTHER)
+    session = _session(granted, clock)
+    private = transport.is_private(request.headers, scheme=request.scheme)
+    response = flask.Response(status=303, headers={"Location": "../"})
+    response.headers["Set-Cookie"] = transport.session_cookie(sessions.sign(session), private=private)
+    return response
+
+
+def _session(granted: Grant, clock: Clock) -> Session:
+    expires_at = clock.now() + LIFE
+    return Session(id=str(uuid4()), client_id=granted.client_id, operator=granted.operator, expires_at=expires_at)
+
+
+def _page(status: int, *sentences: str) -> flask.Response:
+    page = pages.render(
+        "message.html", root="../", title="Nobody is signed in by this", sentences=sentences, session=None
+    )
+    return html(status, page)

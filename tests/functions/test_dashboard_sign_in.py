@@ -1,0 +1,178 @@
+"""Who gets in: by the website's token, over which connection, and who is the operator."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.dashboard.signing_in import NOT_PRIVATE
+from shared.sessions import LIFE, Session, Sessions
+from tests.clocks import NOON
+from tests.functions.browsing import HERE, Browser, form_token, words
+from tests.functions.tokens import bearer, token
+from tests.functions.world import SECRET, World, make_world
+from tests.pairs import OUTSIDER, OWNER, a_pair
+
+HTTPS = {"X-Forwarded-Proto": "https"}
+
+
+def test_the_websites_token_in_a_form_signs_in(world: World) -> None:
+    client = world.apps["dashboard"].test_client()
+
+    answer = client.post("/session", data={"token": token(OWNER)}, headers={"Origin": "https://www.example.com"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "./")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("broadcast-manager=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "https://www.example.com.evil.example"])
+def test_no_other_site_can_sign_a_visitor_in(world: World, origin: str) -> None:
+    client = world.apps["dashboard"].test_client()
+    headers = {"Origin": origin} if origin else {}
+
+    answer = client.post("/session", data={"token": token(OWNER)}, headers=headers)
+
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_over_https_the_cookie_belongs_to_this_host_alone(world: World) -> None:
+    client = world.apps["dashboard"].test_client()
+
+    answer = client.post("/session", headers={**bearer(OWNER), **HTTPS, "Host": "dashboard.example.com"})
+
+    assert answer.headers["Set-Cookie"].startswith("__Host-broadcast-manager=")
+    assert "; Secure" in answer.headers["Set-Cookie"]
+    assert "Path=/" in answer.headers["Set-Cookie"]
+    assert "Domain" not in answer.headers["Set-Cookie"]
+
+
+def test_over_plain_http_from_elsewhere_nobody_is_signed_in(world: World) -> None:
+    client = world.apps["dashboard"].test_client()
+
+    answer = client.post("/session", headers={**bearer(OWNER), "Host": "192.0.2.7:8080"})
+
+    assert answer.status_code == 400
+    assert NOT_PRIVATE in answer.text
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_cookie_set_without_https_is_not_taken_over_https(world: World) -> None:
+    browser = Browser(world, OWNER)
+
+    assert browser.get("/").status_code == 200
+    assert browser.get("/", **HTTPS).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "claims", [{"type": "refresh"}, {"exp": 1}, {"sub": "nobody"}], ids=["a refresh token", "an old one", "of nobody"]
+)
+def test_a_bad_token_signs_nobody_in(world: World, claims: dict[str, Any]) -> None:
+    client = world.apps["dashboard"].test_client()
+
+    answer = client.post("/session", data={"token": token(OWNER, **claims)}, headers=HERE)
+
+    assert answer.status_code == 401
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_token_in_an_address_is_no_token(world: World) -> None:
+    client = world.apps["dashboard"].test_client()
+
+    assert client.get(f"/?token={token(OWNER)}").status_code == 401
+    assert client.post(f"/session?token={token(OWNER)}", headers=HERE).status_code == 401
+
+
+def test_a_session_lasts_a_working_day(world: World) -> None:
+    browser = Browser(world, OWNER)
+    world.clock.advance(LIFE.total_seconds() - 1)
+    assert browser.get("/").status_code == 200
+
+    world.clock.advance(2)
+
+    answer = browser.get("/")
+    assert answer.status_code == 401
+    assert "Session expired. Please log in again." in words(answer.text)
+
+
+def test_signing_out_forgets_the_session(world: World) -> None:
+    world.add(a_pair())
+    browser = Browser(world, OWNER)
+
+    answer = browser.submit("/session/end")
+
+    assert answer.headers["Location"] == "../sign-in"
+    assert browser.get("/").status_code == 401
+
+
+def test_the_page_for_signing_in_says_where(world: World) -> None:
+    page = world.apps["dashboard"].test_client().get("/sign-in").text
+
+    assert 'href="https://www.example.com/login"' in page
+
+
+def test_without_a_website_it_says_how_to_make_a_link() -> None:
+    world, close = make_world(environ={"CORS_ORIGINS": ""})
+    page = world.apps["dashboard"].test_client().get("/sign-in").text
+    close()
+
+    assert "broadcastctl link" in page
+
+
+# --- the operator -------------------------------------------------------------------------------------------------------
+
+
+def test_the_operators_page_is_for_those_the_setting_names() -> None:
+    world, close = make_world(environ={"OPERATORS": OWNER})
+    world.add(a_pair(1), a_pair(2, client_id=OUTSIDER), a_pair(3, client_id=OUTSIDER, sub_1_price=None))
+    world.tick()
+    operator, outsider = Browser(world, OWNER), Browser(world, OUTSIDER)
+
+    shown, refused = operator.get("/operator"), outsider.get("/operator")
+    close()
+
+    page = words(shown.text)
+    assert "Pairs 3: 2 sent, 1 failed" in page
+    assert "Gate open" in page
+    assert "no subscription tier" in page
+    assert "4 messages in the last minute" in page
+    assert refused.status_code == 404
+    assert "Operator" not in outsider.get("/").text
+    assert "Operator" in operator.get("/").text
+
+
+def test_an_operator_by_the_setting_cannot_act_as_somebody_else() -> None:
+    world, close = make_world(environ={"OPERATORS": OWNER})
+    world.add(a_pair(1), a_pair(2, client_id=OUTSIDER))
+    operator = Browser(world, OWNER)
+
+    answer = operator.submit("/operator/as", client_id=OUTSIDER)
+    close()
+
+    assert answer.status_code == 404
+    assert "Open as" not in operator.get("/operator").text
+
+
+def test_the_machines_owner_may_look_as_each_client(world: World) -> None:
+
+    world.add(a_pair(1), a_pair(2, client_id=OUTSIDER))
+    browser = Browser(world)
+    session = Session(id="x", client_id=None, operator=True, expires_at=NOON + timedelta(hours=1))
+    browser.client.set_cookie("broadcast-manager", Sessions([SECRET]).sign(session))
+
+    first = browser.get("/")
+    page = browser.get("/operator").text
+    browser.form_token = form_token(page)
+    answer = browser.submit("/operator/as", client_id=OUTSIDER)
+
+    assert (first.status_code, first.headers["Location"]) == (303, "operator")
+    assert page.count("Open as") == 2
+    assert (answer.status_code, answer.headers["Location"]) == (303, "../")
+    assert "Harbor 2" in browser.get("/").text
+    assert "Harbor 1" not in browser.get("/").text
+    assert browser.get(f"/pairs/{a_pair(1).id}").status_code == 404
