@@ -8,6 +8,7 @@ from shared.pace import GateReason, Pace
 _WHY = {
     GateReason.THROTTLED: "Telegram asked for a pause",
     GateReason.UNREACHABLE: "Telegram cannot be reached",
+    GateReason.REFUSALS: "Telegram refuses the messages of many channels at once",
     GateReason.BOT_UNUSABLE: "Telegram does not accept the bot; whoever runs this service must look after it",
 }
 
@@ -27,5 +28,5 @@ def held(pace: Pace | None) -> Held | None:
     if pace.paused_all is not None:
         return Held("the operator paused everything", pace.paused_all.since)
     if pace.gate is not None:
-        return Held(_WHY.get(pace.gate.reason, pace.gate.reason.value), pace.gate.since)
+        return Held(_WHY[pace.gate.reason], pace.gate.since)
     return None
