@@ -16,7 +16,7 @@ from shared.access import NotSignedIn
 from shared.fields import FieldError, uuid
 
 LIFE = timedelta(hours=12)
-"""A working day. Signing out ends it in the browser; changing the website's secret ends all of them."""
+"""A working day. Signing out ends it in the browser; once a secret is no longer accepted, all that it signed are over."""
 ALGORITHM = "HS256"
 ENDED = "Session expired. Please log in again."
 

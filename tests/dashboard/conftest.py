@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from shared.sessions import Session, Sessions
-from shared.store import PAIRS
 from tests.clocks import NOON
 from tests.dashboard.serving import Served, serve
 from tests.functions.world import SECRET, World, make_world
@@ -26,7 +25,7 @@ PATIENCE = 15_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browsers belong to no quick loop, and one worker is enough for them."""
+    """Browsers belong to no quick loop."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.server)
@@ -75,12 +74,12 @@ def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
 
     with ExitStack() as at_the_end:
 
-        def open_page(path: str = "/", *, signed_in: bool = True, **options: Any) -> Page:
+        def open_page(path: str = "/", *, signed_in: bool = True, operator: bool = False, **options: Any) -> Page:
             context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
             at_the_end.callback(context.close)
             context.set_default_timeout(PATIENCE)
             if signed_in:
-                sign_in(context, served)
+                sign_in(context, served, operator=operator)
             page = context.new_page()
             page.on("console", heard)
             page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -91,11 +90,17 @@ def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
     assert wrong == []
 
 
-def sign_in(context: BrowserContext, served: Served, client_id: str = OWNER) -> None:
+def sign_in(context: BrowserContext, served: Served, *, operator: bool) -> None:
     """What signing in leaves in the browser."""
-    session = Session(id=str(uuid4()), client_id=client_id, operator=False, expires_at=NOON + timedelta(hours=12))
+    session = Session(id=str(uuid4()), client_id=OWNER, operator=operator, expires_at=NOON + timedelta(hours=12))
     value = Sessions([SECRET]).sign(session)
     context.add_cookies([{"name": "broadcast-manager", "value": value, "url": served.url, "httpOnly": True}])
+
+
+def stop_time(page: Page, at: datetime = NOON) -> None:
+    """From now on time passes in this browser only by `page.clock.run_for`; its pages are to be loaded after this."""
+    page.clock.install(time=at)
+    page.clock.pause_at(at + timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -113,6 +118,4 @@ def add_later(world: World, number: int = 1, **changes: Any) -> str:
     """A pair that is due in hours; its id."""
     pair = a_pair(number, next_send_time=NOON + timedelta(hours=9), **changes)
     world.add(pair)
-    stored = world.store.get(PAIRS, pair.id)
-    assert stored is not None
     return pair.id

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,12 +11,12 @@ from playwright.sync_api import Page, Route, expect
 from functions.dashboard.cards import NOT_CONFIGURED
 from shared.pair import PairState
 from tests.clocks import NOON
-from tests.dashboard.conftest import Opened, add_later
+from tests.dashboard.conftest import Opened, add_later, stop_time
 from tests.dashboard.serving import Served
-from tests.dashboard.states import every_state
+from tests.dashboard.states import KICKED, every_state
 from tests.functions.tokens import token
 from tests.functions.world import World
-from tests.pairs import OWNER, a_pair
+from tests.pairs import OUTSIDER, OWNER, a_pair
 
 Shot = Callable[[Page, str], None]
 WIDTHS = {"phone": 320, "desk": 1280}
@@ -65,7 +66,7 @@ def test_empty_lists_and_failures_have_texts_of_their_own(world: World, served: 
     expect(page.locator("main")).to_contain_text("No broadcasts yet")
 
     page.goto(served.url)
-    page.clock.install(time=NOON)
+    stop_time(page)
     page.reload()
     page.route("**/cards", lambda route: route.fulfill(status=500, body=""))
     page.clock.run_for(61_000)
@@ -90,7 +91,7 @@ def test_it_looks_often_while_something_happens_and_rarely_otherwise(
 ) -> None:
     show_every_state(world)
     page = opened("/sign-in")
-    page.clock.install(time=NOON)
+    stop_time(page)
     page.add_init_script(HIDE)
     page.goto(served.url)
 
@@ -116,7 +117,7 @@ def test_it_looks_often_while_something_happens_and_rarely_otherwise(
 def test_what_did_not_change_is_not_sent_and_what_did_is_shown(world: World, served: Served, opened: Opened) -> None:
     id = add_later(world)
     page = opened("/sign-in")
-    page.clock.install(time=NOON)
+    stop_time(page)
     page.goto(served.url)
     card = page.locator(f"#pair-{id}")
     with page.expect_response("**/cards") as answered:
@@ -216,6 +217,24 @@ def test_every_page_fits_and_keeps_nobody_out(
     page.locator(f"#pair-{sent} form[data-act=resend] button").click()
     shot(page, f"dialog-{width}-{theme}")
     assert findings(page) == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [("phone", "dark"), ("desk", "light")])
+def test_the_operators_page_fits_and_keeps_nobody_out(
+    world: World, served: Served, opened: Opened, shot: Shot, width: str, theme: Any
+) -> None:
+    show_every_state(world)
+    world.add(a_pair(20, client_id=OUTSIDER, created_by="northlight"))
+    page = opened("/operator", operator=True, viewport={"width": WIDTHS[width], "height": 900}, color_scheme=theme)
+
+    for text in ("Gate", "open", "In flight", KICKED, "no answer: cut off", "northlight", "1 pair"):
+        expect(page.locator("main")).to_contain_text(text)
+    shot(page, f"operator-{width}-{theme}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
+    assert findings(page) == []
+    page.get_by_role("button", name="Open as northlight").click()
+    expect(page.locator(".card")).to_have_count(1)
+    assert page.url == f"{served.url}/"
 
 
 def test_what_is_pressed_is_large_enough(world: World, opened: Opened) -> None:

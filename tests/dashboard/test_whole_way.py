@@ -40,6 +40,7 @@ def test_from_the_printed_link_to_the_messages_in_the_channels_and_the_word_sent
 
     expect(card.locator(".note")).to_contain_text("Messages queued for sending!")
     expect(card.locator(".head .state")).to_have_text("sent", timeout=PATIENCE)
+    expect(card.locator(".note")).to_be_hidden()
     expect(card.get_by_role("button", name=re.compile(r"⏰ Wait [45]:\d\d"))).to_be_visible()
     shot(page, "whole-way")
     after = program.pairs()[0]

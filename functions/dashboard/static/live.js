@@ -42,7 +42,10 @@ export function swap(place, fresh, whole) {
 export function exchange(card, other) {
   const active = card.contains(document.activeElement) ? document.activeElement : null;
   const act = active?.closest("form")?.dataset.act, href = active?.getAttribute("href");
-  other.querySelector(".note").replaceWith(card.querySelector(".note"));
+  const note = card.querySelector(".note");
+  // "Queued for sending" is no longer true once it has been sent; bad news stays until something else is said.
+  if (note.classList.contains("good") && "busy" in card.dataset && !("busy" in other.dataset)) note.hidden = true;
+  other.querySelector(".note").replaceWith(note);
   card.replaceWith(other);
   if (!active) return;
   const again = act ? other.querySelector(`form[data-act="${act}"] button`) ?? other.querySelector(".acts button:not(.primary)")
