@@ -16,36 +16,34 @@ from shared.store import HISTORY, PAIRS, AlreadyExists, Changed, Collection, Sto
 R = TypeVar("R", bound=msgspec.Struct)
 
 CHANNEL_FIELDS = ("open_channel_id", "closed_channel_id")
-ADDED_FIELDS = ("attempted_at", "refused_at")
-"""Columns of `pairs` that databases made by an earlier version lack. They are empty there until a pair is written again."""
+ADDED_FIELDS = {
+    "attempted_at": "REAL",
+    "refused_at": "REAL",
+    **dict.fromkeys(CHANNEL_FIELDS, "INTEGER"),
+}
+"""Columns of `pairs` that databases made by an earlier version lack. The times are empty there until a pair is written again."""
 
-
-def _in_body(field: str) -> str:
-    """A field of the stored JSON, as an index on it and a query by it must both spell it; NULL in a body that is no JSON."""
-    text = "CAST(body AS TEXT)"
-    return f"CASE WHEN json_valid({text}) THEN json_extract({text}, '$.{field}') END"
-
-
+# With a rowid: rows of two thousand bytes would not fit into the pages of a table without one, and each write would take more.
 PAIRS_TABLE = (
-    "CREATE TABLE IF NOT EXISTS pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
-    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL,"
-    " attempted_at REAL, refused_at REAL) WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS pairs (id TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL, "
+    + ", ".join(f"{field} {kind}" for field, kind in ADDED_FIELDS.items())
+    + ")"
 )
 SCHEMA = (
-    "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at) WHERE wake_at IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS pairs_due ON pairs (wake_at, id) WHERE wake_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS pairs_running ON pairs (running) WHERE running",
     *(
         f"CREATE INDEX IF NOT EXISTS pairs_{field} ON pairs ({field}) WHERE {field} IS NOT NULL"
         for field in ADDED_FIELDS
     ),
     "CREATE INDEX IF NOT EXISTS pairs_of_client ON pairs (client_id)",
-    *(f"CREATE INDEX IF NOT EXISTS pairs_{field} ON pairs ({_in_body(field)})" for field in CHANNEL_FIELDS),
     "CREATE INDEX IF NOT EXISTS pairs_expiry ON pairs (expire_at) WHERE expire_at IS NOT NULL",
-    "CREATE TABLE IF NOT EXISTS history (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
-    " pair_id TEXT NOT NULL, claimed_at REAL NOT NULL, expire_at REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS history (id TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " pair_id TEXT NOT NULL, claimed_at REAL NOT NULL, expire_at REAL NOT NULL)",
     "CREATE INDEX IF NOT EXISTS history_of_pair ON history (pair_id, claimed_at)",
     "CREATE INDEX IF NOT EXISTS history_expiry ON history (expire_at)",
-    "CREATE TABLE IF NOT EXISTS pace (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS pace (id TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)",
 )
 PAGE = 500
 
@@ -60,7 +58,7 @@ class SqliteStore:
         if _missing_fields(database):
             with database.transaction() as connection:
                 for field in _missing_fields(database):
-                    connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} REAL")
+                    _add_field(connection, field)
         for statement in SCHEMA:
             database.execute(statement)
 
@@ -129,9 +127,7 @@ class SqliteStore:
     def pairs_of_channel(self, channel_id: int) -> Sequence[Stored[Pair]]:
         found: dict[str, Stored[Pair]] = {}
         for field in CHANNEL_FIELDS:
-            rows = self._database.rows(
-                f"SELECT id, version, body FROM pairs WHERE {_in_body(field)} = ?", (channel_id,)
-            )
+            rows = self._database.rows(f"SELECT id, version, body FROM pairs WHERE {field} = ?", (channel_id,))
             found |= {stored.id: stored for stored in self._readable(PAIRS, rows)}
         return sorted(found.values(), key=lambda s: (s.record.created_at, s.id))
 
@@ -177,9 +173,20 @@ def _missing_fields(database: Database) -> list[str]:
     return [field for field in ADDED_FIELDS if field not in there]
 
 
+def _add_field(connection: sqlite3.Connection, field: str) -> None:
+    connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} {ADDED_FIELDS[field]}")
+    if field in CHANNEL_FIELDS:
+        text = "CAST(body AS TEXT)"
+        connection.execute(f"DROP INDEX IF EXISTS pairs_{field}")  # it was on the JSON
+        connection.execute(f"UPDATE pairs SET {field} = json_extract({text}, '$.{field}') WHERE json_valid({text})")
+
+
 def _columns(collection: Collection[R], record: R) -> Mapping[str, Any]:
-    """The indexed fields as SQLite keeps them: times as seconds since 1970."""
-    return {
+    """The indexed fields as SQLite keeps them: times as seconds since 1970, and of a pair its two channels."""
+    columns = {
         name: value.timestamp() if isinstance(value, datetime) else value
         for name, value in collection.indexed(record).items()
     }
+    if isinstance(record, Pair):
+        columns |= {field: getattr(record, field) for field in CHANNEL_FIELDS}
+    return columns

@@ -236,6 +236,30 @@ def test_a_file_made_before_refusals_were_counted_gets_the_fields_it_lacks(file:
         opened.close()
 
 
+def test_a_file_made_before_channels_had_columns_finds_its_pairs_by_them(file: Path) -> None:
+    pair, broken = a_pair(), a_pair(2)
+    with closing(sqlite3.connect(file)) as older:
+        older.execute(
+            "CREATE TABLE pairs (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL,"
+            " wake_at REAL, running INTEGER NOT NULL, client_id TEXT NOT NULL, expire_at REAL) WITHOUT ROWID"
+        )
+        older.execute(
+            "CREATE INDEX pairs_open_channel_id ON pairs"
+            " (CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_extract(CAST(body AS TEXT), '$.open_channel_id') END)"
+        )
+        for record, body in ((pair, PAIRS.encode(pair)), (broken, b"no JSON")):
+            row = (record.id, body, NOON.timestamp(), record.client_id)
+            older.execute("INSERT INTO pairs VALUES (?, 1, ?, ?, 0, ?, NULL)", row)
+        older.commit()
+    opened = Database(file)
+    store = SqliteStore(opened, ManualClock())
+
+    for channel in (pair.open_channel_id, pair.closed_channel_id):
+        assert [found.record for found in store.pairs_of_channel(channel)] == [pair]
+    assert any("pairs_open_channel_id" in step for step in plan(opened, lambda: store.pairs_of_channel(1)))
+    opened.close()
+
+
 def test_two_processes_may_bring_an_older_file_up_to_date_at_once(file: Path) -> None:
     with closing(sqlite3.connect(file)) as older:
         older.execute(
@@ -281,6 +305,8 @@ def plan(database: Database, query: Callable[[], object]) -> list[str]:
         (lambda store: store.count_attempted(NOON), "pairs_attempted_at"),
         (lambda store: store.count_refused(NOON), "pairs_refused_at"),
         (lambda store: store.pairs_of_client(OWNER), "pairs_of_client"),
+        (lambda store: store.pairs_of_channel(a_pair().open_channel_id), "pairs_open_channel_id"),
+        (lambda store: store.pairs_of_channel(a_pair().open_channel_id), "pairs_closed_channel_id"),
         (lambda store: store.history(a_pair().id, before=NOON, limit=20), "history_of_pair"),
         (lambda store: store.history(a_pair().id, before=None, limit=20), "history_of_pair"),
     ],
@@ -295,7 +321,9 @@ def test_a_query_looks_only_at_what_it_answers(
 
 
 def test_every_pair_is_read_in_the_order_it_is_kept(database: Database, store: SqliteStore) -> None:
-    assert plan(database, lambda: list(store.all_pairs())) == ["SEARCH pairs USING PRIMARY KEY (id>?)"]
+    assert plan(database, lambda: list(store.all_pairs())) == [
+        "SEARCH pairs USING INDEX sqlite_autoindex_pairs_1 (id>?)"
+    ]
 
 
 def test_running_pairs_are_those_with_a_run_on(store: SqliteStore) -> None:
