@@ -25,6 +25,10 @@ RESTARTING = 5
 """A request dropped while the API server stops is answered 429 with exactly this `retry_after`, whether or not the message was
 posted before (tdlib/telegram-bot-api, Query.h)."""
 
+LONGEST_PAUSE = 14 * 86400.0
+"""Seconds; Telegram's own library takes no longer pause for meant (tdlib/td, NetQueryDelayer.cpp), and a slip in an answer must not
+hold everything back for years."""
+
 ALREADY_DONE = (
     "bad request: message to delete not found",
     "bad request: message to edit not found",
@@ -123,7 +127,7 @@ def _throttled(retry_after: object, error: str) -> Outcome:
     seconds = float(retry_after) if isinstance(retry_after, int | float) else 30.0
     if seconds == RESTARTING:
         return Unconfirmed(f"Telegram was restarting: {error}", retry_after=seconds)
-    return Throttled(max(seconds, 1.0), error)
+    return Throttled(min(max(seconds, 1.0), LONGEST_PAUSE), error)
 
 
 def _refusal(status: int, error: str) -> Outcome:

@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from datetime import datetime
 from functools import partial
+from shutil import get_terminal_size
 
 import click
 
@@ -56,8 +57,9 @@ def _as_a_line(looks: list[Look], drawn: int) -> int:
 
 
 def _in_place(records: str, looks: list[Look], drawn: int) -> int:
-    """Draw over what was drawn; how many lines stand there now."""
-    text = block(looks, records=records)
+    """Draw over what was drawn; how many lines stand there now. A line that wraps would be two to go back."""
+    width = get_terminal_size().columns - 1
+    lines = [text[:width] for text in block(looks, records=records).splitlines()]
     back = f"\x1b[{drawn}F\x1b[J" if drawn else ""
-    click.echo(f"{back}{text}", color=True)
-    return text.count("\n") + 1
+    click.echo(back + "\n".join(lines), color=True)
+    return len(lines)

@@ -41,14 +41,14 @@ def line(looks: Sequence[Look]) -> str:
 def block(looks: Sequence[Look], *, records: str) -> str:
     """The last look for a terminal."""
     seen, began = looks[-1], looks[0].now
-    tried = f"{counted(seen.tried, 'pair')}, {seen.refused} of them refused"
+    tried = f"{counted(seen.tried, 'pair')} in {duration(seen.now - began)}, {seen.refused} of them refused"
     return listing(
         [
             ("Records", records),
             ("Gate", gate_words(seen.pace, seen.now)),
             ("Due", f"{seen.due}{_left(seen.due, rate(looks))}"),
             ("In flight", str(seen.running)),
-            (f"Tried for {duration(seen.now - began)}", tried),
+            ("Tried", tried),
             ("Rate", f"{rate(looks):.1f} pairs/s"),
         ]
     )

@@ -77,6 +77,16 @@ def test_at_a_terminal_it_is_drawn_in_place(operator: Operator, monkeypatch: pyt
     assert again.startswith("Records")
 
 
+def test_no_line_is_wider_than_the_terminal(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_at_a_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    operator.workspace.describe = "SQLite in " + "a/long/path/" * 10
+
+    lines = watched(operator)
+
+    assert max(map(len, lines)) == 39
+
+
 def test_it_reads_no_pair(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 100,000 of them a look must not take longer."""
     monkeypatch.setattr(operator.workspace.store, "all_pairs", None)

@@ -18,7 +18,7 @@ from shared.telegram import (
     Throttled,
     Unconfirmed,
 )
-from shared.telegram_answers import read_answer
+from shared.telegram_answers import LONGEST_PAUSE, read_answer
 
 CATALOGUE = json.loads((Path(__file__).parents[1] / "data" / "telegram-errors.json").read_text(encoding="utf-8"))
 ANSWERS = [answer for answer in CATALOGUE if answer["http_status"] is not None]
@@ -203,7 +203,15 @@ def test_a_refusal_with_a_json_body_but_no_words_says_its_status() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "seconds"),
-    [({"retry_after": 1}, 1.0), ({"retry_after": 10072}, 10072.0), ({"retry_after": 0}, 1.0), ({}, 30.0), (None, 30.0), ([], 30.0)],
+    [
+        ({"retry_after": 1}, 1.0),
+        ({"retry_after": 10072}, 10072.0),
+        ({"retry_after": 10**15}, LONGEST_PAUSE),
+        ({"retry_after": 0}, 1.0),
+        ({}, 30.0),
+        (None, 30.0),
+        ([], 30.0),
+    ],
 )  # fmt: skip
 def test_a_throttling_lasts_as_long_as_telegram_says_and_at_least_a_second(parameters: object, seconds: float) -> None:
     body = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": parameters}
