@@ -109,4 +109,6 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
+    # What each record would find out about its thread and process is shown nowhere.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("urllib3").setLevel(logging.WARNING)

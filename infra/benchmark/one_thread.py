@@ -17,9 +17,9 @@ from infra.benchmark.records import fill, make_due
 from infra.benchmark.telegram_process import BOT, TOKEN
 from infra.benchmark.waiting import NotDone
 from infra.embedded.database import Database
-from infra.embedded.dispatch import call
+from infra.embedded.dispatch import hand_over
 from infra.embedded.event_queue import Taken
-from infra.embedded.service import CONSUMERS, FUNCTIONS, PRECISION
+from infra.embedded.service import CONSUMERS, FUNCTIONS, PRECISION, load_function
 from infra.embedded.sqlite_queue import SqliteQueue
 from infra.embedded.sqlite_store import SqliteStore
 from infra.telegram_simulator.server import SimulatorServer
@@ -115,7 +115,7 @@ class OneThread:
 
     def press(self, pair: Pair) -> None:
         """Press Resend for this pair and let everything happen that follows from it."""
-        client = self._apps["trigger"].test_client()
+        client = self._trigger.test_client()
         answer = client.post("/api/broadcast/trigger", json={"broadcast_id": pair.id}, headers=authorization())
         if answer.status_code != 200:
             raise NotDone(f"Resend was answered {answer.status_code}: {answer.text}")
@@ -141,8 +141,8 @@ class OneThread:
                 bot_username=lambda: BOT,
             )
         )
-        names = (*CONSUMERS.values(), "trigger")
-        self._apps = {name: create_app(name, str(FUNCTIONS / name / "main.py")) for name in names}
+        self._functions = {topic: load_function(name) for topic, name in CONSUMERS.items()}
+        self._trigger = create_app("trigger", str(FUNCTIONS / "trigger" / "main.py"))
         return self
 
     def __exit__(
@@ -161,7 +161,7 @@ class OneThread:
         return len(taken)
 
     def _hand_over(self, event: Taken) -> None:
-        status, body = call(self._apps[CONSUMERS[event.topic]], event)
-        if not 200 <= status < 300:
-            raise NotDone(f"{event.topic} was answered {status}: {body}")
+        why = hand_over(self._functions[event.topic], event)
+        if why is not None:
+            raise NotDone(f"an event of {event.topic} was not handled: {why}")
         self._queue.acknowledge(event)

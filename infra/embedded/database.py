@@ -16,6 +16,10 @@ from shared.store import StoreUnavailable
 BUSY_SECONDS = 10.0
 """How long to wait for another process, such as a broadcastctl at work."""
 
+PAGES_IN_LOG = 10_000
+"""Some 40 MB. The same few pages are written again and again; folding them into the file seldom spares most of that work, and the
+syncs of the disk that go with it."""
+
 
 class Database:
     """A connection that several threads share, one at a time."""
@@ -28,6 +32,7 @@ class Database:
         )
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute(f"PRAGMA synchronous={synchronous}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_IN_LOG}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from infra.embedded.dispatch import WsgiApp
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def page(render: Callable[[], str]) -> WsgiApp:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from functions_framework import create_app
 
 import functions
-from infra.embedded.dispatch import Dispatcher, WsgiApp
+from infra.embedded.dispatch import Dispatcher, EventFunction
+from infra.embedded.pages import WsgiApp
 from infra.embedded.recovery import recover
 from infra.embedded.stopping import StoppableClock
 from infra.embedded.workspace import Workspace
@@ -68,7 +70,7 @@ class Service:
             Topic.MESSAGES: min(MOST_SEND_WORKERS, max(16, int(rate * SEND_SECONDS))),
         }
         self._dispatchers = [
-            Dispatcher(workspace.bus, topic, _load(name), workers=workers[topic], stop=stop)
+            Dispatcher(workspace.bus, topic, load_function(name), workers=workers[topic], stop=stop)
             for topic, name in CONSUMERS.items()
         ]
         self._ticker = Thread(target=self._tick, name="ticker")
@@ -116,6 +118,17 @@ def route(prefixes: Mapping[str, WsgiApp], otherwise: WsgiApp) -> WsgiApp:
         return otherwise(environ, start_response)
 
     return app
+
+
+def load_function(name: str) -> EventFunction:
+    """The function that consumes events, loaded for the engine of now: a module of its own each time, as each instance has one."""
+    spec = spec_from_file_location(f"{name}_function", FUNCTIONS / name / "main.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: EventFunction = getattr(module, name)
+    return function
 
 
 def _load(name: str) -> WsgiApp:

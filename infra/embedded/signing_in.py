@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request
 
 from functions.dashboard import pages, transport
 from functions.dashboard.answers import finished, html
-from infra.embedded.dispatch import WsgiApp
+from infra.embedded.pages import WsgiApp
 from infra.embedded.sign_in_links import Grant, SignInLinks, Void
 from shared.clock import Clock
 from shared.sessions import LIFE, Session, Sessions

@@ -1,28 +1,34 @@
 """Handing events from the queue to the functions."""
 
-from collections.abc import Callable, Iterable
+import sys
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
+from cloudevents.http import CloudEvent
+from functions_framework import create_app
+from werkzeug.exceptions import ServiceUnavailable
 
-from infra.embedded.dispatch import Dispatcher
+from infra.embedded.dispatch import Dispatcher, EventFunction, cloud_event_of, hand_over
 from infra.embedded.event_queue import Taken
-from shared.events import TickEvent, Topic
-from tests.clocks import ManualClock
+from shared.events import TickEvent, Topic, encode
+from tests.clocks import NOON, ManualClock
+from tests.functions.posting import post
+from tests.functions.world import TOKEN
 from tests.memory.queue import MemoryQueue
 
 
-class Function:
-    """A WSGI app that answers as told."""
+def fine(event: CloudEvent) -> None:
+    assert event["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
 
-    def __init__(self, answer: Callable[[], str]) -> None:
-        self._answer = answer
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        assert environ["HTTP_CE_TYPE"] == "google.cloud.pubsub.topic.v1.messagePublished"
-        start_response(self._answer(), [])
-        return [b""]
+def unavailable(_: CloudEvent) -> None:
+    raise ServiceUnavailable("the store is down")
+
+
+def surprised(_: CloudEvent) -> None:
+    raise RuntimeError(f"surprise: {TOKEN}")
 
 
 class Queue(MemoryQueue):
@@ -45,13 +51,20 @@ class Queue(MemoryQueue):
 
 
 @pytest.mark.parametrize(
-    ("status", "done"), [("200 OK", "acknowledged"), ("204 No Content", "acknowledged"), ("503 Unavailable", "503: ")]
+    ("function", "done"),
+    [
+        (fine, "acknowledged"),
+        (unavailable, "503: the store is down"),
+        (surprised, "500: RuntimeError: surprise: <token>"),
+    ],
 )
-def test_an_answer_in_the_two_hundreds_is_the_acknowledgement(status: str, done: str) -> None:
+def test_returning_is_the_acknowledgement_and_what_was_raised_is_kept_without_secrets(
+    function: EventFunction, done: str
+) -> None:
     stop = Event()
     queue = Queue(stop)
     queue.publish([TickEvent()])
-    dispatcher = Dispatcher(queue, Topic.TICKS, Function(lambda: status), workers=2, stop=stop)
+    dispatcher = Dispatcher(queue, Topic.TICKS, function, workers=2, stop=stop)
 
     dispatcher.start()
     assert stop.wait(30)
@@ -60,28 +73,28 @@ def test_an_answer_in_the_two_hundreds_is_the_acknowledgement(status: str, done:
     assert queue.done == [done]
 
 
-def test_a_function_that_cannot_even_answer_is_loud_and_the_next_event_is_handled(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    stop = Event()
-    queue = Queue(stop)
-    broken = [True]
+def test_an_unexpected_error_of_a_function_is_loud(caplog: pytest.LogCaptureFixture) -> None:
+    taken = Taken("7", Topic.TICKS, encode(TickEvent()), NOON, 1)
 
-    def answer() -> str:
-        if broken:
-            broken.clear()
-            raise RuntimeError("surprise")
-        return "200 OK"
+    assert hand_over(surprised, taken) is not None
+    assert hand_over(unavailable, taken) is not None
 
-    queue.publish([TickEvent(), TickEvent()])
-    dispatcher = Dispatcher(queue, Topic.TICKS, Function(answer), workers=1, stop=stop)
-
-    dispatcher.start()
-    assert stop.wait(30)
-    dispatcher.join()
-
-    assert queue.done == ["acknowledged"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "surprise" in caplog.text
+
+
+def test_a_function_gets_the_event_that_the_framework_reads_from_a_request(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import functions_framework\nseen = []\n@functions_framework.cloud_event\ndef keep(event): seen.append(event)\n"
+    )
+    app = create_app("keep", str(tmp_path / "main.py"))
+    taken = Taken("7", Topic.TICKS, encode(TickEvent()), NOON, 1)
+
+    post(app, taken)
+
+    (posted,) = sys.modules["main"].seen
+    assert posted.get_data() == cloud_event_of(taken).get_data()
+    assert posted.get_attributes() == cloud_event_of(taken).get_attributes()
 
 
 def test_a_queue_that_breaks_does_not_stop_the_topic(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,7 +111,7 @@ def test_a_queue_that_breaks_does_not_stop_the_topic(caplog: pytest.LogCaptureFi
 
     queue.take = once_broken  # type: ignore[method-assign]  # breaks once, as a database can
     queue.publish([TickEvent()])
-    dispatcher = Dispatcher(queue, Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop)
+    dispatcher = Dispatcher(queue, Topic.TICKS, fine, workers=1, stop=stop)
 
     dispatcher.start()
     assert stop.wait(30)
@@ -113,7 +126,7 @@ def test_an_event_that_cannot_be_handed_to_a_thread_takes_no_room_from_the_next(
 ) -> None:
     stop = Event()
     queue = Queue(stop)
-    dispatcher = Dispatcher(queue, Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop)
+    dispatcher = Dispatcher(queue, Topic.TICKS, fine, workers=1, stop=stop)
     submit = dispatcher._pool.submit
 
     def refuses_once(*_call: Any) -> Any:
@@ -136,4 +149,4 @@ def test_a_dispatcher_that_was_never_started_can_be_joined() -> None:
     stop = Event()
     stop.set()
 
-    Dispatcher(Queue(stop), Topic.TICKS, Function(lambda: "200 OK"), workers=1, stop=stop).join()
+    Dispatcher(Queue(stop), Topic.TICKS, fine, workers=1, stop=stop).join()

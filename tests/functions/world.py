@@ -9,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from functions_framework import create_app
 
-from infra.embedded.dispatch import call
 from infra.embedded.event_queue import Taken
 from infra.telegram_simulator.limits import Limits
 from infra.telegram_simulator.server import SimulatorServer
@@ -24,6 +23,7 @@ from shared.settings import BOT_TOKEN, PAID_BROADCAST, Settings
 from shared.store import PAIRS, Store
 from shared.telegram_http import TelegramHttp
 from tests.clocks import ManualClock
+from tests.functions.posting import post
 from tests.memory.queue import MemoryQueue
 from tests.memory.store import MemoryStore
 
@@ -89,7 +89,7 @@ class World:
     def deliver(self, taken: Taken) -> int:
         """Hand one event to its function, without acknowledging it; the status."""
         name = CONSUMERS[taken.topic]
-        status, _ = call(self.apps[name], taken)
+        status, _ = post(self.apps[name], taken)
         self.statuses.append((name, status))
         return status
 
