@@ -317,8 +317,8 @@ class World:
             later = at + _soon(chance, f"action {number} regretted", 120)
             self.scheduler.at(min(later, end), partial(self._act, f"action {number} regretted", "pause", pair_id))
         if what == "pause all":
-            later = at + chance.below(f"action {number} lifted", 90) * MINUTE
-            self.scheduler.at(min(later, end), partial(self._act, f"action {number} lifted", "resume all", pair_id))
+            later = at + (chance.below(f"action {number} lifted", 90) + 1) * MINUTE
+            self.scheduler.at(later, partial(self._act, f"action {number} lifted", "resume all", pair_id))
 
     def _act(self, name: str, what: str, pair_id: str) -> None:
         instance = self._owners[self.chance.below(f"instance {name}", len(self._owners))]
