@@ -41,6 +41,21 @@ def test_no_other_site_can_sign_a_visitor_in(world: World, origin: str) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+def test_a_browser_that_knows_a_password_for_this_host_is_signed_in_by_no_other_site(world: World) -> None:
+    """A proxy may ask for one; from then on the browser sends it by itself, with every site's forms."""
+    client = world.apps["dashboard"].test_client()
+    headers = {
+        "Authorization": "Basic b3duZXI6c2VjcmV0",
+        "Sec-Fetch-Site": "cross-site",
+        "Origin": "https://evil.example",
+    }
+
+    answer = client.post("/session", data={"token": token(OUTSIDER)}, headers=headers)
+
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_over_https_the_cookie_belongs_to_this_host_alone(world: World) -> None:
     client = world.apps["dashboard"].test_client()
 
