@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from functions.dashboard.cards import NOT_CONFIGURED
 from shared.pair import PairState
 from tests.clocks import NOON
 from tests.dashboard.conftest import Opened, add_later, stop_time
-from tests.dashboard.serving import Served
+from tests.dashboard.serving import Served, serve
 from tests.dashboard.states import KICKED, every_state
 from tests.functions.tokens import token
-from tests.functions.world import World
+from tests.functions.world import World, make_world
 from tests.pairs import OUTSIDER, OWNER, a_pair
 
 Shot = Callable[[Page, str], None]
@@ -354,6 +354,20 @@ def test_from_the_website_itself_no_press_is_needed(world: World, served: Served
     page.get_by_role("link").click()
 
     expect(page.locator("main")).to_contain_text("Harbor 1")
+
+def test_where_no_website_is_named_a_link_that_hides_its_page_signs_nobody_in_unasked(
+    chromium: Browser,
+) -> None:
+    world, close = make_world(environ={"CORS_ORIGINS": ""})
+    with serve(world.apps["dashboard"]) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/sign-in#token={token(OUTSIDER)}")
+
+        expect(page.get_by_role("alert")).to_contain_text(f"You are being signed in as client {OUTSIDER}.")
+        assert page.context.cookies() == []
+        page.context.close()
+    close()
+
 
 
 @pytest.mark.parametrize(("origin", "status"), [("https://www.example.com", 200), ("https://evil.example", 403)])
