@@ -24,8 +24,7 @@ export function swap(place, fresh, whole) {
       changed = true;
     }
   }
-  if (!whole) return changed;
-  if (!same) {
+  if (whole && !same) {
     const notes = new Map(cards(place).map((card) => [card.id, card.querySelector(".note")]));
     place.replaceChildren(...fresh.children);
     for (const card of cards(place)) if (notes.has(card.id)) card.querySelector(".note").replaceWith(notes.get(card.id));
@@ -34,7 +33,8 @@ export function swap(place, fresh, whole) {
   const old = place.querySelector("#held"), held = fresh.querySelector("#held");
   if (old && !held) old.remove();
   else if (old) old.replaceWith(held);
-  else if (held) place.querySelector(".heading").after(held);
+  else if (held && whole) place.querySelector(".heading").after(held);
+  else if (held) place.prepend(held);
   return changed;
 }
 
