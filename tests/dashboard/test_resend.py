@@ -157,6 +157,26 @@ def test_after_a_session_has_ended_the_press_is_kept_until_the_next(world: World
     expect(page.locator("#confirm")).to_contain_text("Harbor 1")
 
 
+def test_news_from_before_the_press_do_not_undo_what_it_did(world: World, opened: Opened) -> None:
+    id = add_later(world)
+    page = opened()
+    held: list[Route] = []
+    page.route("**/cards", lambda route: held.append(route))
+    with page.expect_request("**/cards"):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    before = page.evaluate("fetch('cards?root=').then(answer => answer.text())")
+
+    press(page, id)
+    expect(button(page, id)).to_have_text(SENDING)
+    expect(card(page, id).locator(".note")).to_contain_text("queued")
+    with page.expect_response("**/cards"):
+        held[0].fulfill(status=200, content_type="text/html", headers={"ETag": '"old"'}, body=before)
+    page.evaluate("new Promise(done => setTimeout(done, 0))")
+
+    expect(card(page, id).locator(".head .state")).to_have_text("queued")
+    expect(button(page, id)).to_have_text(SENDING)
+
+
 def test_a_refusal_for_the_cooldown_counts_down_and_frees_the_button(world: World, opened: Opened) -> None:
     id = add_later(world)
     page = opened("/sign-in")
