@@ -157,6 +157,20 @@ def test_after_a_session_has_ended_the_press_is_kept_until_the_next(world: World
     expect(page.locator("#confirm")).to_contain_text("Harbor 1")
 
 
+def test_after_a_session_has_ended_a_pause_does_not_come_back_as_a_resend(world: World, opened: Opened) -> None:
+    id = add_later(world)
+    page = opened()
+    page.route("**/pause", lambda route: route.fulfill(status=401, content_type="application/json", body="{}"))
+    card(page, id).get_by_role("button", name="Pause").click()
+    expect(card(page, id).get_by_role("link", name="Sign in")).to_be_visible()
+
+    page.reload()
+
+    expect(button(page, id)).to_have_text(READY)
+    expect(card(page, id).locator(".facts time").first).to_contain_text("in 9 h")
+    expect(page.locator("#confirm")).to_be_hidden()
+
+
 def test_news_from_before_the_press_do_not_undo_what_it_did(world: World, opened: Opened) -> None:
     id = add_later(world)
     page = opened()

@@ -136,7 +136,7 @@ export class Actions {
       return [made];
     };
     if (kind === "sign in") {
-      sessionStorage.setItem("pending", id);
+      if (what === "resend") sessionStorage.setItem("pending", id);
       return link("Sign in", `${this.root}sign-in`);
     }
     if (kind === "list") return link("Reload the list", this.root || "./");
