@@ -191,6 +191,22 @@ def test_news_from_before_the_press_do_not_undo_what_it_did(world: World, opened
     expect(button(page, id)).to_have_text(SENDING)
 
 
+def test_trying_again_what_has_happened_meanwhile_clears_the_bad_news(world: World, opened: Opened) -> None:
+    """The pause was made, only its answer was lost."""
+    id = add_later(world)
+    page = opened()
+    page.route("**/pause", lambda route: (route.fetch(), route.abort()))
+    card(page, id).get_by_role("button", name="Pause").click()
+    note = card(page, id).locator(".note")
+    expect(note).to_contain_text("no connection to the service")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(card(page, id).locator(".head .state")).to_have_text("paused")
+
+    note.get_by_role("button", name="Try again").click()
+
+    expect(note).to_be_hidden()
+
+
 def test_a_refusal_for_the_cooldown_counts_down_and_frees_the_button(world: World, opened: Opened) -> None:
     id = add_later(world)
     page = opened("/sign-in")

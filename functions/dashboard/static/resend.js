@@ -143,7 +143,12 @@ export class Actions {
     if (kind === "reload") return button("Reload", () => location.reload());
     if (kind === "look") return button("Look again", () => (this.say(id, "", ""), this.look()));
     if (kind === "again") {
-      return button("Try again", () => (what === "resend" ? this.ask(id) : cardOf(id).querySelector(`form[data-act="${what}"] button`).click()));
+      return button("Try again", () => {
+        if (what === "resend") return this.ask(id);
+        const again = cardOf(id)?.querySelector(`form[data-act="${what}"] button`);
+        if (again) again.click();
+        else this.say(id, "", ""); // it was done after all
+      });
     }
     return [];
   }
