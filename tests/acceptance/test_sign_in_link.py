@@ -11,6 +11,7 @@ import requests
 
 from infra.embedded.database import Database
 from infra.embedded.sign_in_links import LIFE, Grant, SignInLinks, Void
+from infra.embedded.workspace import address
 from tests.acceptance.running import Program, wait_for, write_pairs
 from tests.clocks import NOON
 from tests.pairs import OWNER
@@ -67,6 +68,21 @@ def test_the_database_opens_nothing(links: SignInLinks, tmp_path: Path) -> None:
     code = links.make(Grant(OWNER, operator=True), now=NOON)
 
     assert all(code.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("localhost", "http://localhost:80"),
+        ("192.0.2.7", "http://192.0.2.7:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+    ],
+)
+def test_the_printed_address_is_one_that_a_browser_can_open_and_sign_in_at(host: str, url: str) -> None:
+    assert address(host, 80) == url
 
 
 @pytest.mark.server
