@@ -191,3 +191,17 @@ def test_the_machines_owner_may_look_as_each_client(world: World) -> None:
     assert "Harbor 2" in browser.get("/").text
     assert "Harbor 1" not in browser.get("/").text
     assert browser.get(f"/pairs/{a_pair(1).id}").status_code == 404
+
+
+def test_looking_as_a_client_does_not_make_the_operators_session_longer(world: World) -> None:
+    world.add(a_pair(1))
+    browser = Browser(world)
+    session = Session(id="x", client_id=None, operator=True, expires_at=NOON + timedelta(hours=1))
+    browser.client.set_cookie("broadcast-manager", Sessions([SECRET]).sign(session))
+    browser.form_token = form_token(browser.get("/operator").text)
+    browser.submit("/operator/as", client_id=OWNER)
+    assert browser.get("/").status_code == 200
+
+    world.clock.advance(3601)
+
+    assert browser.get("/").status_code == 401
