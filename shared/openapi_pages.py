@@ -91,6 +91,7 @@ PATHS: Mapping[str, Schema] = {
         "get": _page(
             "What the list shows, for its script; `ETag` and `Server-Time` in the headers.",
             304,
+            404,
             parameters=(parameter("root", "query", ROOT_FIELD), parameter("If-None-Match", "header", TEXT)),
         )
     },

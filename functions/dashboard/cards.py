@@ -188,4 +188,4 @@ def _earlier(pair: Pair) -> Trouble | None:
 def _pause_reason(pair: Pair, *, said: bool) -> str | None:
     """Why it is paused; without the errors where these are said already."""
     reason = pair.pause_reason
-    return reason if reason is None or not said else reason.partition(": ")[0]
+    return reason if reason is None or not said else reason.removesuffix(f": {pair.last_error_message}")

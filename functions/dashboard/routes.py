@@ -270,7 +270,7 @@ class Dashboard:
         if not asked.session.operator:
             raise NotFound
         client_id = _uuid(asked.request.form.get("client_id", ""))
-        return self._signing_in.begun(asked.request, client_id=client_id, operator=True)
+        return self._signing_in.look_as(asked.request, asked.session, client_id=client_id)
 
     def _is_operator(self, session: Session) -> bool:
         return session.operator or session.client_id in self._engine.settings.get(OPERATORS)

@@ -1,6 +1,7 @@
 """Who is signed in: by the website's access token, kept in a cookie from then on."""
 
 import logging
+from dataclasses import replace
 from uuid import uuid4
 
 import flask
@@ -45,12 +46,16 @@ class SigningIn:
         given = request.form.get("token", "").strip()
         client_id = verifier.client_in(given) if given else verifier.client_of(dict(request.headers))
         log.info("Signed in on the dashboard.", extra=fields(event="signed_in", client_id=client_id))
-        return self.begun(request, client_id=client_id, operator=False)
-
-    def begun(self, request: flask.Request, *, client_id: str, operator: bool) -> flask.Response:
-        """The way to the list, with a new session."""
         expires_at = self._engine.clock.now() + LIFE
-        session = Session(id=str(uuid4()), client_id=client_id, operator=operator, expires_at=expires_at)
+        session = Session(id=str(uuid4()), client_id=client_id, operator=False, expires_at=expires_at)
+        return self._begun(request, session)
+
+    def look_as(self, request: flask.Request, session: Session, *, client_id: str) -> flask.Response:
+        """A new session that ends when this one would, as one of the clients."""
+        return self._begun(request, replace(session, id=str(uuid4()), client_id=client_id))
+
+    def _begun(self, request: flask.Request, session: Session) -> flask.Response:
+        """The way to the list, with a new session."""
         response = _onward(request, pages.root_of(request.path) or "./")
         cookie = transport.session_cookie(self._sessions.sign(session), private=_is_private(request))
         response.headers["Set-Cookie"] = cookie

@@ -51,8 +51,10 @@ def came_from_here(headers: Headers) -> bool:
 
 def may_sign_in(headers: Headers, *, websites: Sequence[str]) -> bool:
     """Whether a form that signs somebody in comes from us or from one of the websites: any other could sign a visitor in as
-    somebody else. A request with an Authorization header cannot come from another site's page unasked."""
-    return "Authorization" in headers or came_from_here(headers) or headers.get("Origin") in websites
+    somebody else. A request with a bearer's token cannot come from another site's page unasked; with a password it can, for a
+    browser sends those by itself."""
+    bearer = headers.get("Authorization", "").casefold().startswith("bearer ")
+    return bearer or came_from_here(headers) or headers.get("Origin") in websites
 
 
 def _without_port(host: str) -> str:

@@ -25,6 +25,7 @@ from infra.embedded.workspace import (
     ServiceLock,
     Workspace,
     WorkspaceError,
+    address,
     link_for_owner,
     open_workspace,
     read_settings,
@@ -99,7 +100,7 @@ def _run(settings: Settings, at_the_end: ExitStack) -> None:
     real = bool(settings.get(BOT_TOKEN))
     workspace = open_workspace(settings, database=REAL if real else SIMULATED)
     at_the_end.callback(workspace.close)
-    url = f"http://{settings.get(HOST)}:{settings.get(PORT)}"
+    url = address(settings.get(HOST), settings.get(PORT))
     lock = ServiceLock(workspace.data_dir)
     lock.take(Holder(pid=os.getpid(), url=url, database=workspace.database.path.name))
     at_the_end.callback(lock.release)
@@ -218,7 +219,7 @@ def _name_channels(simulator: Simulator, workspace: Workspace) -> None:
 
 
 def _say_where(workspace: Workspace, settings: Settings, line: Line) -> None:
-    url = f"http://{settings.get(HOST)}:{settings.get(PORT)}"
+    url = address(settings.get(HOST), settings.get(PORT))
     say: Callable[[str], None] = lambda text: print(text, flush=True)  # noqa: E731 - seven lines of one kind
     say("")
     say("Broadcast Manager is running. Ctrl-C stops it; what is left to do is done after the next start.")

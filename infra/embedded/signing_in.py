@@ -1,5 +1,6 @@
 """Where a link for signing in leads: it becomes a session of the dashboard."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,9 @@ from functions.dashboard.answers import finished, html
 from infra.embedded.pages import WsgiApp
 from infra.embedded.sign_in_links import Grant, SignInLinks, Void
 from shared.clock import Clock
+from shared.logs import fields
 from shared.sessions import LIFE, Session, Sessions
+from shared.store import StoreUnavailable
 
 PREFIX = "/sign-in/"
 ANOTHER = "Make another one where Broadcast Manager runs: .venv/bin/broadcastctl link"
@@ -21,6 +24,9 @@ SENTENCES = {
     Void.EXPIRED: "This link is too old; each is good for an hour.",
     Void.UNKNOWN: "This link is not one of this machine's.",
 }
+UNAVAILABLE = "The service cannot reach its records just now; the link is not used up. Try again shortly."
+
+log = logging.getLogger(__name__)
 
 
 def sign_in_app(links: SignInLinks, sessions: Callable[[], Sessions], clock: Clock, otherwise: WsgiApp) -> WsgiApp:
@@ -40,7 +46,11 @@ def sign_in_app(links: SignInLinks, sessions: Callable[[], Sessions], clock: Clo
 def _answer(request: Request, code: str, links: SignInLinks, sessions: Sessions, clock: Clock) -> flask.Response:
     if not transport.may_carry_a_session(request.headers, scheme=request.scheme):
         return _page(400, "Signing in needs https, or this machine's own browser at http://127.0.0.1.")
-    granted = links.take(code, now=clock.now())
+    try:
+        granted = links.take(code, now=clock.now())
+    except StoreUnavailable as error:
+        log.error("%s", error, extra=fields(event="unavailable"))
+        return _page(503, UNAVAILABLE)
     if isinstance(granted, Void):
         return _page(404 if granted is Void.UNKNOWN else 410, SENTENCES[granted], ANOTHER)
     session = _session(granted, clock)

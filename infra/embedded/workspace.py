@@ -42,6 +42,12 @@ class Holder(msgspec.Struct, frozen=True):
     database: str
 
 
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine reaches what listens there: "everywhere" is no address, an IPv6 one stands in brackets."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
 class ServiceLock:
     """Held as long as the process lives; the system lets go of it however the process ends."""
 

@@ -3,16 +3,23 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
+from werkzeug.exceptions import NotFound
+from werkzeug.test import Client
 
 from infra.embedded.database import Database
 from infra.embedded.sign_in_links import LIFE, Grant, SignInLinks, Void
+from infra.embedded.signing_in import sign_in_app
+from infra.embedded.workspace import address
+from shared.sessions import Sessions
+from shared.store import StoreUnavailable
 from tests.acceptance.running import Program, wait_for, write_pairs
-from tests.clocks import NOON
+from tests.clocks import NOON, ManualClock
+from tests.functions.world import SECRET
 from tests.pairs import OWNER
 
 
@@ -67,6 +74,40 @@ def test_the_database_opens_nothing(links: SignInLinks, tmp_path: Path) -> None:
     code = links.make(Grant(OWNER, operator=True), now=NOON)
 
     assert all(code.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("localhost", "http://localhost:80"),
+        ("192.0.2.7", "http://192.0.2.7:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+    ],
+)
+def test_the_printed_address_is_one_that_a_browser_can_open_and_sign_in_at(host: str, url: str) -> None:
+    assert address(host, 80) == url
+
+
+def test_records_that_cannot_be_reached_are_said_and_use_no_link_up(
+    links: SignInLinks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = f"/sign-in/{links.make(Grant(OWNER, operator=False), now=NOON)}"
+    browser = Client(sign_in_app(links, lambda: Sessions([SECRET]), ManualClock(), NotFound()))
+
+    def away(code: str, *, now: datetime) -> Grant:
+        raise StoreUnavailable(f"locked at {now} for {len(code)} characters")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(links, "take", away)
+        refused = browser.get(link)
+
+    assert refused.status_code == 503
+    assert "cannot reach its records" in refused.text
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert browser.get(link).status_code == 303
 
 
 @pytest.mark.server

@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from functions.dashboard.cards import NOT_CONFIGURED
+from shared.pace import pause_all, resume_all
 from shared.pair import PairState
+from shared.store import read_pace, update_pace
 from tests.clocks import NOON
 from tests.dashboard.conftest import Opened, add_later, stop_time
-from tests.dashboard.serving import Served
+from tests.dashboard.serving import Served, serve
 from tests.dashboard.states import KICKED, every_state
 from tests.functions.tokens import token
-from tests.functions.world import World
+from tests.functions.world import World, make_world
 from tests.pairs import OUTSIDER, OWNER, a_pair
 
 Shot = Callable[[Page, str], None]
@@ -134,6 +136,24 @@ def test_what_did_not_change_is_not_sent_and_what_did_is_shown(world: World, ser
     expect(card.locator(".head .state")).to_have_text("sent")
     expect(page.locator("#said")).to_have_text("Harbor 1: sent")
     expect(card.get_by_role("link", name="History")).to_be_focused()
+
+
+def test_the_page_of_one_pair_says_too_when_sending_is_held_back_and_when_it_goes_on(
+    world: World, served: Served, opened: Opened
+) -> None:
+    id = add_later(world)
+    page = opened("/sign-in")
+    stop_time(page)
+    page.goto(f"{served.url}/pairs/{id}")
+    read_pace(world.store)
+    update_pace(world.store, lambda p, now: pause_all(p, now=now, reason="moving"))
+
+    page.clock.run_for(60_000)
+    expect(page.locator("#held")).to_contain_text("the operator paused everything")
+    expect(page.locator(".card")).to_have_count(1)
+    update_pace(world.store, lambda p, _: resume_all(p))
+    page.clock.run_for(60_000)
+    expect(page.locator("#held")).to_have_count(0)
 
 
 def test_pause_and_resume_by_a_press_each(world: World, opened: Opened) -> None:
@@ -333,6 +353,20 @@ def test_the_website_hands_its_token_over_in_the_fragment_and_it_does_not_stay_t
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"
     assert not any("token" in asked for asked in served.requests)
+
+
+def test_where_no_website_is_named_a_link_that_hides_its_page_signs_nobody_in_unasked(
+    chromium: Browser,
+) -> None:
+    world, close = make_world(environ={"CORS_ORIGINS": ""})
+    with serve(world.apps["dashboard"]) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/sign-in#token={token(OUTSIDER)}")
+
+        expect(page.get_by_role("alert")).to_contain_text(f"You are being signed in as client {OUTSIDER}.")
+        assert page.context.cookies() == []
+        page.context.close()
+    close()
 
 
 def from_website(page: Page, content: str) -> None:

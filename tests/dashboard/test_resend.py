@@ -157,6 +157,56 @@ def test_after_a_session_has_ended_the_press_is_kept_until_the_next(world: World
     expect(page.locator("#confirm")).to_contain_text("Harbor 1")
 
 
+def test_after_a_session_has_ended_a_pause_does_not_come_back_as_a_resend(world: World, opened: Opened) -> None:
+    id = add_later(world)
+    page = opened()
+    page.route("**/pause", lambda route: route.fulfill(status=401, content_type="application/json", body="{}"))
+    card(page, id).get_by_role("button", name="Pause").click()
+    expect(card(page, id).get_by_role("link", name="Sign in")).to_be_visible()
+
+    page.reload()
+
+    expect(button(page, id)).to_have_text(READY)
+    expect(card(page, id).locator(".facts time").first).to_contain_text("in 9 h")
+    expect(page.locator("#confirm")).to_be_hidden()
+
+
+def test_news_from_before_the_press_do_not_undo_what_it_did(world: World, opened: Opened) -> None:
+    id = add_later(world)
+    page = opened()
+    held: list[Route] = []
+    page.route("**/cards", lambda route: held.append(route))
+    with page.expect_request("**/cards"):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    before = page.evaluate("fetch('cards?root=').then(answer => answer.text())")
+
+    press(page, id)
+    expect(button(page, id)).to_have_text(SENDING)
+    expect(card(page, id).locator(".note")).to_contain_text("queued")
+    with page.expect_response("**/cards"):
+        held[0].fulfill(status=200, content_type="text/html", headers={"ETag": '"old"'}, body=before)
+    page.evaluate("new Promise(done => setTimeout(done, 0))")
+
+    expect(card(page, id).locator(".head .state")).to_have_text("queued")
+    expect(button(page, id)).to_have_text(SENDING)
+
+
+def test_trying_again_what_has_happened_meanwhile_clears_the_bad_news(world: World, opened: Opened) -> None:
+    """The pause was made, only its answer was lost."""
+    id = add_later(world)
+    page = opened()
+    page.route("**/pause", lambda route: (route.fetch(), route.abort()))
+    card(page, id).get_by_role("button", name="Pause").click()
+    note = card(page, id).locator(".note")
+    expect(note).to_contain_text("no connection to the service")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(card(page, id).locator(".head .state")).to_have_text("paused")
+
+    note.get_by_role("button", name="Try again").click()
+
+    expect(note).to_be_hidden()
+
+
 def test_a_refusal_for_the_cooldown_counts_down_and_frees_the_button(world: World, opened: Opened) -> None:
     id = add_later(world)
     page = opened("/sign-in")

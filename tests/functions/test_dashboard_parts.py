@@ -95,6 +95,19 @@ def test_a_paused_pair_that_cannot_be_made_says_both() -> None:
     assert found.cannot == "The donation message of the closed channel is empty; write one."
 
 
+def test_a_reason_for_a_pause_is_shown_whole_but_for_the_errors_that_are_said_already() -> None:
+    words = "Open channel: Bad Request: chat not found"
+    failed = a_run(DeliveryState.FAILED, DeliveryState.SENT, error="Bad Request: chat not found")
+    paused: dict[str, Any] = {"is_active": False, "last_broadcast": failed, "last_error_message": words}
+
+    by_itself = of(a_pair(pause_reason=f"paused after 5 failures in a row: {words}", **paused))
+    by_hand = of(a_pair(pause_reason="moving house: back on Monday", **paused))
+
+    assert by_itself.open.trouble is not None
+    assert by_itself.pause_reason == "paused after 5 failures in a row"
+    assert by_hand.pause_reason == "moving house: back on Monday"
+
+
 def test_one_trouble_with_both_messages_is_said_once() -> None:
     run = a_run(DeliveryState.FAILED, DeliveryState.FAILED, error="Bad Request: chat not found")
 

@@ -41,6 +41,21 @@ def test_no_other_site_can_sign_a_visitor_in(world: World, origin: str) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+def test_a_browser_that_knows_a_password_for_this_host_is_signed_in_by_no_other_site(world: World) -> None:
+    """A proxy may ask for one; from then on the browser sends it by itself, with every site's forms."""
+    client = world.apps["dashboard"].test_client()
+    headers = {
+        "Authorization": "Basic b3duZXI6c2VjcmV0",
+        "Sec-Fetch-Site": "cross-site",
+        "Origin": "https://evil.example",
+    }
+
+    answer = client.post("/session", data={"token": token(OUTSIDER)}, headers=headers)
+
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_over_https_the_cookie_belongs_to_this_host_alone(world: World) -> None:
     client = world.apps["dashboard"].test_client()
 
@@ -176,3 +191,17 @@ def test_the_machines_owner_may_look_as_each_client(world: World) -> None:
     assert "Harbor 2" in browser.get("/").text
     assert "Harbor 1" not in browser.get("/").text
     assert browser.get(f"/pairs/{a_pair(1).id}").status_code == 404
+
+
+def test_looking_as_a_client_does_not_make_the_operators_session_longer(world: World) -> None:
+    world.add(a_pair(1))
+    browser = Browser(world)
+    session = Session(id="x", client_id=None, operator=True, expires_at=NOON + timedelta(hours=1))
+    browser.client.set_cookie("broadcast-manager", Sessions([SECRET]).sign(session))
+    browser.form_token = form_token(browser.get("/operator").text)
+    browser.submit("/operator/as", client_id=OWNER)
+    assert browser.get("/").status_code == 200
+
+    world.clock.advance(3601)
+
+    assert browser.get("/").status_code == 401

@@ -16,10 +16,11 @@ from functions.dashboard.routes import ROUTES as DASHBOARD
 from functions.trigger.routes import ROUTES as API
 from shared import openapi_api, openapi_pages
 from shared.openapi import DOCUMENT
+from shared.sessions import Session, Sessions
 from tests.clocks import NOON
 from tests.functions.browsing import HERE, Browser
 from tests.functions.tokens import bearer
-from tests.functions.world import World, make_world
+from tests.functions.world import SECRET, World, make_world
 from tests.pairs import OWNER, a_pair
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
@@ -122,6 +123,20 @@ def test_every_route_is_documented_and_nothing_else(routes: Map, documented: dic
     assert found - {("/openapi.json", "get")} == {
         (path, method) for path, calls in documented.items() for method in calls
     }
+
+
+GET_PAGES = [path for path, method in PAGES if method == "GET" and path != "/files/{version}/{name}"]
+
+
+@pytest.mark.parametrize("path", GET_PAGES)
+def test_an_operator_who_is_no_client_is_answered_as_documented(peopled: World, path: str) -> None:
+    browser = Browser(peopled)
+    session = Session(id="x", client_id=None, operator=True, expires_at=NOON + timedelta(hours=1))
+    browser.client.set_cookie("broadcast-manager", Sessions([SECRET]).sign(session))
+
+    answer = browser.get(path.replace("{id}", PAIR.id))
+
+    assert str(answer.status_code) in openapi_pages.PATHS[path]["get"]["responses"]
 
 
 @pytest.mark.parametrize("function", ["trigger", "dashboard"])

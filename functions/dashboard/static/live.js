@@ -24,8 +24,7 @@ export function swap(place, fresh, whole) {
       changed = true;
     }
   }
-  if (!whole) return changed;
-  if (!same) {
+  if (whole && !same) {
     const notes = new Map(cards(place).map((card) => [card.id, card.querySelector(".note")]));
     place.replaceChildren(...fresh.children);
     for (const card of cards(place)) if (notes.has(card.id)) card.querySelector(".note").replaceWith(notes.get(card.id));
@@ -34,7 +33,8 @@ export function swap(place, fresh, whole) {
   const old = place.querySelector("#held"), held = fresh.querySelector("#held");
   if (old && !held) old.remove();
   else if (old) old.replaceWith(held);
-  else if (held) place.querySelector(".heading").after(held);
+  else if (held && whole) place.querySelector(".heading").after(held);
+  else if (held) place.prepend(held);
   return changed;
 }
 
@@ -56,7 +56,7 @@ export function exchange(card, other) {
 /** Looks for news of the cards in `place`; `changed` is told of them, `trouble` of looks that failed. */
 export class Live {
   constructor(place, { changed, trouble, held }) {
-    Object.assign(this, { place, changed, trouble, held, rounds: 0, timer: 0, looking: false, stopped: false });
+    Object.assign(this, { place, changed, trouble, held, rounds: 0, acts: 0, timer: 0, looking: false, stopped: false });
     this.whole = Boolean(place.dataset.mark);
     this.mark = place.dataset.mark ? `"${place.dataset.mark}"` : "";
     document.addEventListener("visibilitychange", () => {
@@ -71,6 +71,7 @@ export class Live {
   /** Something was begun: look often again. */
   wake() {
     this.rounds = 0;
+    this.acts += 1;
     this.plan();
   }
 
@@ -85,11 +86,12 @@ export class Live {
     clearTimeout(this.timer);
     this.looking = true;
     this.rounds += 1;
+    const acts = this.acts;
     try {
       const answer = await fetch(this.place.dataset.cards, { headers: this.mark ? { "If-None-Match": this.mark } : {}, cache: "no-store" });
       serverSays(answer.headers.get("Server-Time"));
       if (answer.status === 401) this.stopped = true;
-      if (answer.status === 200) await this.take(answer);
+      if (answer.status === 200) await this.take(answer, acts);
       this.trouble(answer.ok || answer.status === 304 ? 0 : answer.status);
     } catch {
       this.trouble(-1);
@@ -99,9 +101,10 @@ export class Live {
     }
   }
 
-  async take(answer) {
+  /** What was asked for before the latest act may be older than what that act showed. */
+  async take(answer, acts) {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body;
-    if (this.held()) return;
+    if (this.held() || acts !== this.acts) return;
     this.mark = answer.headers.get("ETag") ?? "";
     swap(this.place, fresh, this.whole);
     this.changed();

@@ -136,14 +136,19 @@ export class Actions {
       return [made];
     };
     if (kind === "sign in") {
-      sessionStorage.setItem("pending", id);
+      if (what === "resend") sessionStorage.setItem("pending", id);
       return link("Sign in", `${this.root}sign-in`);
     }
     if (kind === "list") return link("Reload the list", this.root || "./");
     if (kind === "reload") return button("Reload", () => location.reload());
     if (kind === "look") return button("Look again", () => (this.say(id, "", ""), this.look()));
     if (kind === "again") {
-      return button("Try again", () => (what === "resend" ? this.ask(id) : cardOf(id).querySelector(`form[data-act="${what}"] button`).click()));
+      return button("Try again", () => {
+        if (what === "resend") return this.ask(id);
+        const again = cardOf(id)?.querySelector(`form[data-act="${what}"] button`);
+        if (again) again.click();
+        else this.say(id, "", ""); // it was done after all
+      });
     }
     return [];
   }

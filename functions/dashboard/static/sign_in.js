@@ -32,7 +32,7 @@ async function signIn() {
 if (token) {
   history.replaceState(null, "", location.pathname);
   const from = document.referrer && new URL(document.referrer).origin;
-  if (place.dataset.websites.split(" ").includes(from)) signIn();
+  if (from && place.dataset.websites.split(" ").includes(from)) signIn();
   else {
     // Any page can link to here with a token of its own; nobody is to be signed in as somebody else without seeing it.
     const button = Object.assign(document.createElement("button"), { className: "primary", textContent: "Continue" });
