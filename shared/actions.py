@@ -47,8 +47,11 @@ class Actions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def trigger(self, client_id: str, pair_id: str) -> dict[str, Any]:
-        """Begin a manual broadcast and publish it at once; if it cannot be published, everything is as it was."""
+    def trigger(self, client_id: str, pair_id: str, *, by: str | None = None) -> dict[str, Any]:
+        """Begin a manual broadcast and publish it at once; if it cannot be published, everything is as it was.
+
+        The record says that it was `by` them, or else by the client.
+        """
         stored = self._own(client_id, pair_id)
         self._refuse_unless_allowed(stored)
         probe = self._pass_the_gate()
@@ -58,7 +61,7 @@ class Actions:
             self._engine.store,
             PAIRS,
             pair_id,
-            lambda pair, now: owner.trigger(pair, now=now, run_id=trigger_id, by=client_id, policy=policy),
+            lambda pair, now: owner.trigger(pair, now=now, run_id=trigger_id, by=by or client_id, policy=policy),
             seen=stored,
         )
         if not isinstance(result, owner.Accepted):
@@ -77,14 +80,14 @@ class Actions:
             "retry_after_seconds": owner.cooldown(pair, now=self._now(), policy=policy),
         }
 
-    def pause(self, client_id: str, pair_id: str) -> dict[str, Any]:
-        """Stop sending for the pair; the new state."""
+    def pause(self, client_id: str, pair_id: str, *, by: str | None = None) -> dict[str, Any]:
+        """Stop sending for the pair; the new state. The record says that it was `by` them, or else by its owner."""
         self._own(client_id, pair_id)
         pair, _ = update(
             self._engine.store,
             PAIRS,
             pair_id,
-            lambda pair, now: owner.pause(pair, now=now, reason="paused by its owner"),
+            lambda pair, now: owner.pause(pair, now=now, reason=f"paused by {by or 'its owner'}"),
         )
         log.info("Paused by its owner.", extra=fields(event="pair_paused", pair_id=pair_id))
         return self._status_of(pair)

@@ -41,32 +41,32 @@ class Past:
     older: datetime | None
 
 
-def past(runs: Sequence[Run], *, client_id: str) -> Past:
-    """Of up to `SHOWN` + 1 runs, newest first, as the pair's owner sees them."""
+def past(runs: Sequence[Run], *, viewer: str) -> Past:
+    """Of up to `SHOWN` + 1 runs, newest first, as whoever is called `viewer` in them sees them."""
     shown = runs[:SHOWN]
     return Past(
-        broadcasts=[_broadcast(run, client_id) for run in shown],
+        broadcasts=[_broadcast(run, viewer) for run in shown],
         older=shown[-1].claimed_at if len(runs) > SHOWN else None,
     )
 
 
-def _broadcast(run: Run, client_id: str) -> Broadcast:
+def _broadcast(run: Run, viewer: str) -> Broadcast:
     return Broadcast(
         at=run.claimed_at,
-        why=_why(run, client_id),
+        why=_why(run, viewer),
         running=run.finished_at is None,
         outcomes=(_outcome(Channel.OPEN, run.open), _outcome(Channel.CLOSED, run.closed)),
     )
 
 
-def _why(run: Run, client_id: str) -> str:
+def _why(run: Run, viewer: str) -> str:
     match run.cause:
         case Cause.SCHEDULE:
             return "on schedule"
         case Cause.RETRY:
             return f"retry {run.retry}"
         case Cause.MANUAL:
-            return "by you" if run.by == client_id else f"by {run.by}" if run.by else "by hand"
+            return "by you" if run.by == viewer else f"by {run.by}" if run.by else "by hand"
 
 
 def _outcome(channel: Channel, delivery: Delivery) -> Outcome:

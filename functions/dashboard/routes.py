@@ -76,6 +76,8 @@ SENTENCES = {
 }
 TOO_OFTEN = "Please wait {minutes} {unit} before resending messages again."
 
+OPERATOR = "the operator"
+
 log = logging.getLogger(__name__)
 
 
@@ -96,6 +98,11 @@ class _Asked:
         if self.session.client_id is None:
             raise Refusal(404, NOT_FOUND)
         return self.session.client_id
+
+    @property
+    def operator(self) -> str | None:
+        """What the record calls whoever acts as a client with the operator's session; None for clients themselves."""
+        return OPERATOR if self.session.operator else None
 
 
 class Dashboard:
@@ -213,7 +220,7 @@ class Dashboard:
         pair = self._own(asked, id)
         before = _before(asked.request.args.get("before"))
         runs = runs_of(self._engine.store, pair, before=before, limit=SHOWN + 1)
-        shown = past(runs, client_id=asked.client_id)
+        shown = past(runs, viewer=asked.operator or asked.client_id)
         return self._page(asked, "history.html", pair=pair, past=shown, before=before)
 
     def _confirm(self, asked: _Asked, id: str) -> flask.Response:
@@ -227,7 +234,7 @@ class Dashboard:
     def _resend(self, asked: _Asked, id: str) -> flask.Response:
         pair = self._own(asked, id)
         try:
-            done = self._actions.trigger(asked.client_id, pair.id)
+            done = self._actions.trigger(asked.client_id, pair.id, by=asked.operator)
         except Refusal as refusal:
             sentence = _too_often(refusal.retry_after) if refusal.retry_after is not None else str(refusal)
             if wants_json(asked.request):
@@ -236,7 +243,7 @@ class Dashboard:
         return self._acted(asked, id, _queued(done["eta_seconds"]), eta_seconds=done["eta_seconds"])
 
     def _pause(self, asked: _Asked, id: str) -> flask.Response:
-        self._actions.pause(asked.client_id, _uuid(id))
+        self._actions.pause(asked.client_id, _uuid(id), by=asked.operator)
         return self._acted(asked, id, "Paused. Nothing is sent for this pair until you resume it.")
 
     def _resume(self, asked: _Asked, id: str) -> flask.Response:

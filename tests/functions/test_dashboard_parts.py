@@ -203,14 +203,14 @@ def test_the_preview_counts_and_misses() -> None:
 def test_the_history_says_why(changes: dict[str, Any], why: str) -> None:
     runs = [a_run(DeliveryState.SENT, DeliveryState.SENT, **changes)]
 
-    assert past(runs, client_id=OWNER).broadcasts[0].why == why
+    assert past(runs, viewer=OWNER).broadcasts[0].why == why
 
 
 def test_a_page_of_history_knows_whether_there_is_an_older_one() -> None:
     runs = [a_run(DeliveryState.SENT, DeliveryState.SENT, claimed_at=NOON - timedelta(hours=n)) for n in range(21)]
 
-    assert past(runs, client_id=OWNER).older == NOON - timedelta(hours=19)
-    assert past(runs[:20], client_id=OWNER).older is None
+    assert past(runs, viewer=OWNER).older == NOON - timedelta(hours=19)
+    assert past(runs[:20], viewer=OWNER).older is None
 
 
 # --- what holds everything back -----------------------------------------------------------------------------------------

@@ -205,3 +205,23 @@ def test_looking_as_a_client_does_not_make_the_operators_session_longer(world: W
     world.clock.advance(3601)
 
     assert browser.get("/").status_code == 401
+
+
+def test_what_the_operator_does_as_a_client_is_told_as_the_operators(world: World) -> None:
+    pair = a_pair(next_send_time=NOON + timedelta(days=1))
+    world.add(pair)
+    session = Session(id="x", client_id=None, operator=True, expires_at=NOON + timedelta(hours=1))
+    browser = Browser(world)
+    browser.client.set_cookie("broadcast-manager", Sessions([SECRET]).sign(session))
+    browser.form_token = form_token(browser.get("/operator").text)
+    browser.submit("/operator/as", client_id=OWNER)
+    browser.form_token = form_token(browser.get("/").text)
+
+    browser.press(f"/pairs/{pair.id}/resend")
+    world.run()
+    browser.press(f"/pairs/{pair.id}/pause")
+
+    assert world.last(pair).by == "the operator"
+    assert world.pair(pair).pause_reason == "paused by the operator"
+    assert "by you" in words(browser.get(f"/pairs/{pair.id}/history").text)
+    assert "by the operator" in words(Browser(world, OWNER).get(f"/pairs/{pair.id}/history").text)
