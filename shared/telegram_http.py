@@ -85,7 +85,7 @@ class _NotesDeparture:
         super().send(data)  # type: ignore[misc]  # likewise
 
     def _tunnel(self) -> None:
-        """What leaves in here is for a proxy alone, which is asked for a way to Telegram: no departure, and none that may not be."""
+        """What leaves in here is for a proxy alone, which is asked for a way to Telegram; it is no departure."""
         _call.left = True
         try:
             super()._tunnel()  # type: ignore[misc]  # likewise
