@@ -1,6 +1,7 @@
 """What an owner may do over HTTP: resend, pause, resume, and look; the same for the API and the dashboard."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 
 from shared import owner, presentation, rights
 from shared.bus import BusUnavailable
+from shared.decision import Decision
 from shared.engine import Engine
 from shared.events import BroadcastEvent
 from shared.history import runs_of
@@ -20,6 +22,10 @@ MAX_CHANNELS = 10
 """The website's limit of channels an account. An import may bring more; no more can be registered then."""
 NOT_FOUND = "Broadcast not found."
 CLOSED = "Sending is held back just now ({why}); nothing was used up. Try again later."
+NOBODY_KNOWS = (
+    "The service cannot reach its records just now, so nobody knows yet whether the broadcast began."
+    " Look at its state before you try again."
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +63,11 @@ class Actions:
         probe = self._pass_the_gate()
         trigger_id = str(uuid4())
         policy = self._engine.policy
-        pair, result = update(
-            self._engine.store,
-            PAIRS,
-            pair_id,
-            lambda pair, now: owner.trigger(pair, now=now, run_id=trigger_id, by=by or client_id, policy=policy),
-            seen=stored,
-        )
+
+        def decide(pair: Pair, now: datetime) -> Decision[Pair, owner.Trigger]:
+            return owner.trigger(pair, now=now, run_id=trigger_id, by=by or client_id, policy=policy)
+
+        pair, result = self._claim(stored, decide)
         if not isinstance(result, owner.Accepted):
             self._let_another_probe(probe)
             raise _refused(pair_id, result)
@@ -151,6 +155,20 @@ class Actions:
             raise Refusal(503, CLOSED.format(why=gate.reason.value))
         return probe
 
+    def _claim(
+        self, stored: Stored[Pair], decide: Callable[[Pair, datetime], Decision[Pair, owner.Trigger]]
+    ) -> tuple[Pair, owner.Trigger]:
+        """A write without an answer may have been applied: who looks again knows its own trigger, or begins it now."""
+        try:
+            return update(self._engine.store, PAIRS, stored.id, decide, seen=stored)
+        except StoreUnavailable as error:
+            log.warning("A claim had no answer: %s", error, extra=fields(event="unavailable", pair_id=stored.id))
+        try:
+            return update(self._engine.store, PAIRS, stored.id, decide)
+        except StoreUnavailable as error:
+            log.error("%s", error, extra=fields(event="unavailable", pair_id=stored.id))
+            raise Refusal(503, NOBODY_KNOWS) from error
+
     def _publish(self, pair: Pair, accepted: owner.Accepted, *, probe: GateReason | None) -> int:
         """Reserve the two slots, ahead of the backlog, and publish. Seconds until the last message may leave, rounded up.
 
@@ -194,6 +212,9 @@ class Actions:
             )
         except NoSuchRecord:
             undone = True
+        except StoreUnavailable as unavailable:
+            log.error("%s", unavailable, extra=fields(event="unavailable", pair_id=pair_id, run_id=run_id))
+            raise Refusal(503, NOBODY_KNOWS) from unavailable
         if undone:
             log.error(
                 "A manual broadcast could not be published and was taken back: %s",

@@ -35,7 +35,7 @@ _PAGES: Mapping[int, str] = {
     413: "More than a form can hold.",
     429: "The cooldown is running; `Retry-After` says how long.",
     500: "A fault on our side.",
-    503: "The records cannot be reached, or sending is held back; nothing was used up.",
+    503: "The records cannot be reached, or sending is held back; nothing was used up, unless `error` says otherwise.",
 }
 _EMPTY = {303, 304}
 _SESSION: list[Schema] = [{"session": []}]

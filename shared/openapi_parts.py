@@ -50,7 +50,7 @@ REFUSALS: Mapping[int, str] = {
     409: "Paused, already running, or in contradiction to what is there.",
     429: "The cooldown is running; `retry_after_seconds` and `Retry-After` say how long.",
     500: "A fault on our side.",
-    503: "The records or the queue cannot be reached, or sending is held back; nothing was used up.",
+    503: "The records or the queue cannot be reached, or sending is held back; nothing was used up, unless `error` says otherwise.",
 }
 
 

@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util import Timeout
+from urllib3.util.proxy import connection_requires_http_tunnel
 
 from shared.messages import Button, Message
 from shared.pair import Fault
@@ -57,6 +58,13 @@ _call = local()
 log = logging.getLogger(__name__)
 
 
+def seconds_passed() -> float:
+    """Seconds from an arbitrary start that never jump, those a machine sleeps through too: its monotonic clock stands still then
+    (Linux, clock_gettime(2)), and every connection would look as fresh as before.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class _MissedSlot(OSError):
     """Raised inside when the moment to leave has passed."""
 
@@ -77,7 +85,8 @@ class _NotesDeparture:
         super().send(data)  # type: ignore[misc]  # likewise
 
     def _tunnel(self) -> None:
-        """What leaves in here is for a proxy alone, which is asked for a way to Telegram."""
+        """What leaves in here is for a proxy alone, which is asked for a way to Telegram; it is no departure."""
+        _call.left = True
         try:
             super()._tunnel()  # type: ignore[misc]  # likewise
         finally:
@@ -109,19 +118,16 @@ class _DropsIdle:
         return super()._make_request(*args, **kwargs)  # type: ignore[misc]  # likewise
 
     def open(self, count: int) -> None:
-        """See to it that the next `count` connections given out are open. Raises urllib3's errors and OSError.
-
-        Through a proxy the call itself connects: how differs from proxy to proxy.
-        """
+        """See to it that the next `count` connections given out are open. Raises urllib3's errors and OSError."""
         pool: Any = self
-        if pool.proxy is not None:
-            return
+        tunnel = connection_requires_http_tunnel(pool.proxy, pool.proxy_config, pool.scheme)
+        connect = pool._prepare_proxy if tunnel else lambda connection: connection.connect()
         taken = [self._get_conn() for _ in range(count)]
         try:
             for connection in taken:
                 if connection.is_closed:
                     connection.timeout = CONNECT_SECONDS
-                    connection.connect()
+                    connect(connection)
                     connection.used_at = self.monotonic()
         except BaseException:
             connection.close()  # or the pool would give out one that is neither open nor closed
@@ -208,7 +214,7 @@ class TelegramHttp:
         *,
         paid: Callable[[], bool] = lambda: False,
         connections: int = MOST_CONNECTIONS,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = seconds_passed,
     ) -> None:
         self._url = url
         self._token = token

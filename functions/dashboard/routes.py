@@ -66,7 +66,7 @@ OPEN_TO_ALL = {"sign_in", "begin_session", "file", "openapi"}
 CHANGING = {"resend", "pause", "resume", "act_as", "end_session"}
 
 LARGEST_FORM = 64 * 1024
-UNAVAILABLE = "The service cannot reach its records just now; nothing was changed. Try again shortly."
+UNAVAILABLE = "The service cannot reach its records just now. Try again shortly."
 UNEXPECTED = "Something went wrong on our side; it has been noted."
 NOTHING_HERE = "There is nothing at this address."
 SENTENCES = {

@@ -90,18 +90,17 @@ class Sender:
         clock = engine.clock
         slot = clock.monotonic() + (event.slot - clock.now()).total_seconds()
         for _ in range(1 + MOST_NEW_SLOTS):
-            now = clock.now()
-            held_until = None if event.probe else self._held_until
-            if held_until is not None and held_until > now:
-                raise self._postpone(event, held_until, "Telegram asked for a pause")
+            self._give_way(event)
             wait = slot - clock.monotonic()
             if wait > LONGEST_WAIT:
-                raise self._postpone(event, now + timedelta(seconds=wait), "its slot is too far away to wait for")
+                until = clock.now() + timedelta(seconds=wait)
+                raise self._postpone(event, until, "its slot is too far away to wait for")
             engine.telegram.make_ready()
             clock.sleep(slot - tempo.prepare - clock.monotonic())
             moment = engine.departures.place(slot, tempo, needs=tempo.prepare)
             if moment is not None:
                 clock.sleep(moment - tempo.prepare - clock.monotonic())
+                self._give_way(event)
                 return moment
             self._give_up_if_stale(event)
             try:
@@ -109,6 +108,12 @@ class Sender:
             except _ClockAhead as error:
                 raise self._postpone(event, error.now, str(error), level=logging.ERROR) from error
         raise self._postpone(event, clock.now(), SLOTS_MISSED, level=logging.WARNING)
+
+    def _give_way(self, event: MessageEvent) -> None:
+        """Hold the message back while a pause is on; one may have been asked for while this message waited."""
+        held_until = None if event.probe else self._held_until
+        if held_until is not None and held_until > self._engine.clock.now():
+            raise self._postpone(event, held_until, "Telegram asked for a pause")
 
     def _new_slot(self) -> float:
         """One more slot, as a reading of the monotonic clock. The store's time says whether this machine's clock is right, so a

@@ -26,8 +26,10 @@ def tell_owner(engine: Engine, before: Pair, after: Pair) -> None:
     try:
         tempo = engine.tempo
         (slot,) = update_pace(engine.store, lambda p, now: reserve(p, count=1, now=now, tempo=tempo))
-        wait = (slot - engine.clock.now()).total_seconds()
-        moment = engine.departures.place(engine.clock.monotonic() + wait, tempo, needs=0.0)
+        engine.clock.sleep(
+            (slot - engine.clock.now()).total_seconds()
+        )  # A place given now would push earlier slots behind it.
+        moment = engine.departures.place(engine.clock.monotonic(), tempo, needs=0.0)
         if moment is None:
             outcome: telegram.Outcome = telegram.TooLate()
         else:

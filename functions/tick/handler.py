@@ -18,6 +18,7 @@ from shared.pace import (
     GateReason,
     Pace,
     TickInCharge,
+    probe_void,
     refusals_since,
     refused_widely,
     release_probe,
@@ -103,6 +104,8 @@ def run(engine: Engine, publication: Publication) -> None:
         if probe is GateReason.REFUSALS:
             due = sorted(due, key=_tells_little)
         claimed = _claim(engine, due, at_most=len(due) if probe is None else 1)
+        if probe is not None and not claimed:
+            update_pace(engine.store, lambda p, now: probe_void(p, now=now))
         begun += len(claimed)
         after = _publish(engine, claimed, probe=probe)
         if after is not None:

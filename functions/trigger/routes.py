@@ -106,9 +106,7 @@ class Api:
             return _refused(refusal)
         except (StoreUnavailable, NewerRecord, Unreadable, BusUnavailable) as error:
             log.error("%s", error, extra=fields(event="unavailable"))
-            return _refusal(
-                503, "The service cannot reach its records just now; nothing was changed. Try again shortly."
-            )
+            return _refusal(503, "The service cannot reach its records just now. Try again shortly.")
         except HTTPException as error:
             sentences = {404: "There is nothing at this address.", 405: "This address does not take that method."}
             return _refusal(error.code or 500, sentences.get(error.code or 500, error.description or "Bad request."))

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -58,6 +59,7 @@ from shared.settings import (
     Settings,
     check_rate,
 )
+from shared.store import StoreUnavailable
 from shared.telegram import Bot, BotUnusable, NotDelivered
 from shared.telegram_http import TelegramHttp, open_telegram
 
@@ -90,7 +92,7 @@ def main() -> None:
             _run(settings, at_the_end)
     except (SettingError, FileError) as error:
         _stop(str(error), 2)
-    except WorkspaceError as error:
+    except (WorkspaceError, StoreUnavailable) as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
         _stop("Stopped before everything was started.", 130)
@@ -145,6 +147,10 @@ def _server(
             max_request_body_size=LONGEST_BODY,
             ident="",
         )
+    except ValueError:
+        raise SettingError(
+            f"HOST: this machine has no address {host}; 127.0.0.1 is itself, 0.0.0.0 all it has."
+        ) from None
     except OSError as error:
         raise WorkspaceError(
             f"Port {port} on {host} cannot be used ({error.strerror}); stop what uses it, or set PORT to another one."
@@ -174,12 +180,15 @@ def _real_line(settings: Settings) -> Line:
 
 
 def _simulated_line(workspace: Workspace, at_the_end: ExitStack) -> Line:
-    simulator = Simulator(
-        MachineClock(),
-        database=workspace.data_dir / "telegram.db",
-        accept_unknown_channels=True,
-        bot_username=SIMULATED_BOT,
-    )
+    database = workspace.data_dir / "telegram.db"
+    try:
+        simulator = Simulator(
+            MachineClock(), database=database, accept_unknown_channels=True, bot_username=SIMULATED_BOT
+        )
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise WorkspaceError(
+            f"{database} is no database of the simulated Telegram ({error}); move it away, and its channels begin empty."
+        ) from None
     server = at_the_end.enter_context(SimulatorServer(simulator))
     settings = workspace.settings
     telegram = TelegramHttp(server.url, lambda: SIMULATED_TOKEN, paid=lambda: settings.get(PAID_BROADCAST))

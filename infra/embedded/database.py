@@ -22,17 +22,24 @@ syncs of the disk that go with it."""
 
 
 class Database:
-    """A connection that several threads share, one at a time."""
+    """A connection that several threads share, one at a time. Raises StoreUnavailable for a file that cannot be opened."""
 
     def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
         self.path = path
         self._lock = RLock()
-        self._connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute(f"PRAGMA synchronous={synchronous}")
-        self._connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_IN_LOG}")
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(f"PRAGMA synchronous={synchronous}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_IN_LOG}")
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"SQLite in {path} does not answer: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreUnavailable(
+                f"{path} is no database, or a broken one ({error}); put a backup in its place, or move it away to begin anew."
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

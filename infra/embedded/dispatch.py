@@ -93,7 +93,7 @@ class Dispatcher:
             if why is None:
                 self._queue.acknowledge(taken)
             elif not self._stop.is_set():
-                self._queue.give_back(taken, scrub(why[:300]))
+                self._queue.give_back(taken, scrub(why)[:300])
         except StoreUnavailable as error:
             log.error("An event could not be acknowledged and comes again: %s", error, extra=fields(event="ack_lost"))
         except Exception:

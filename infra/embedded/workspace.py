@@ -152,7 +152,7 @@ def open_workspace(settings: Settings | None = None, *, database: str | None = N
     """Open the DATA_DIR of the settings.
 
     Without a name for the database: the real one with a BOT_TOKEN; else that of the process running here; else the one there is.
-    Raises SettingError, and WorkspaceError if the folder cannot be used.
+    Raises SettingError, WorkspaceError if the folder cannot be used, and StoreUnavailable if the database in it cannot.
     """
     settings = read_settings() if settings is None else settings
     data_dir = settings.get(DATA_DIR)

@@ -27,7 +27,7 @@ def watch(workspace: Workspace) -> None:
             drawn = show(list(looks), drawn)
             workspace.clock.sleep(EVERY_SECONDS)
             looks.append(look(workspace, began))
-            if len(looks) > RATE_OVER:
+            if len(looks) > RATE_OVER + 1:
                 del looks[1]  # The first one says since when.
     except KeyboardInterrupt:
         return

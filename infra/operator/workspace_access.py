@@ -88,6 +88,8 @@ def opened(context: click.Context, *, writes: bool = False) -> Iterator[Workspac
         workspace = open_one()
     except (SettingError, WorkspaceError) as error:
         raise Unusable(str(error)) from None
+    except StoreError as error:
+        raise Failed(str(error)) from None
     try:
         if writes:
             click.echo(f"Writing to {workspace.describe}.", err=True)

@@ -82,12 +82,13 @@ def test_a_busy_port_is_named(program: Program, tmp_path: Path) -> None:
             "TELEGRAM_RATE: with PAID_BROADCAST Telegram takes at most",
         ),
         ({"BROADCAST_AUTO_INTERVAL": "0"}, "BROADCAST_AUTO_INTERVAL: '0' is wrong: it must be a number above zero"),
+        ({"HOST": "no-such-host.invalid"}, "HOST: this machine has no address no-such-host.invalid"),
         ({"PORT": "80800"}, "PORT: '80800' is wrong"),
         ({"PAIRS": "missing.csv"}, "PAIRS: cannot read missing.csv"),
         ({"BOT_TOKEN_FILE": "/nowhere/token"}, "BOT_TOKEN_FILE: cannot read /nowhere/token"),
         ({"TELEGRAM_API_URL": "api.telegram.org"}, "TELEGRAM_API_URL"),
     ],
-    ids=["rate", "paid rate", "interval", "port", "pairs", "token file", "url"],
+    ids=["rate", "paid rate", "interval", "host", "port", "pairs", "token file", "url"],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(program: Program, settings: dict[str, str], words: str) -> None:
     program.settings |= settings
@@ -96,6 +97,18 @@ def test_a_wrong_setting_stops_the_start_and_is_named(program: Program, settings
 
     assert refused.returncode == 2
     assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["simulated.db", "telegram.db"])
+def test_a_database_that_is_none_is_named(program: Program, name: str) -> None:
+    program.data_dir.mkdir()
+    (program.data_dir / name).write_bytes(b"this is no database" * 100)
+
+    refused = program.run_to_the_end()
+
+    assert refused.returncode == 1
+    assert f"{program.data_dir / name} is no database" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

@@ -516,7 +516,7 @@ def test_a_store_that_does_not_answer_is_said_and_never_looks_like_an_empty_list
     assert listed.status_code == pressed.status_code == 503
     assert "cannot reach its records" in listed.text
     assert "No channels yet" not in listed.text
-    assert "nothing was changed" in pressed.get_json()["error"]
+    assert "cannot reach its records" in pressed.get_json()["error"]
 
 
 class _Refusing:

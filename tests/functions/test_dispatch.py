@@ -31,6 +31,10 @@ def surprised(_: CloudEvent) -> None:
     raise RuntimeError(f"surprise: {TOKEN}")
 
 
+def surprised_at_length(_: CloudEvent) -> None:
+    raise RuntimeError("a" * 260 + f" {TOKEN}")
+
+
 class Queue(MemoryQueue):
     """Tells when an event was acknowledged or given back."""
 
@@ -56,6 +60,7 @@ class Queue(MemoryQueue):
         (fine, "acknowledged"),
         (unavailable, "503: the store is down"),
         (surprised, "500: RuntimeError: surprise: <token>"),
+        (surprised_at_length, f"500: RuntimeError: {'a' * 260} <token>"),
     ],
 )
 def test_returning_is_the_acknowledgement_and_what_was_raised_is_kept_without_secrets(

@@ -1,6 +1,7 @@
 """What holds everything back, through the functions: no way to Telegram, the operator's pause, probes that find nothing out."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_a_probe_that_cannot_be_made_into_a_message_holds_nobody_up(world: World
 
     assert world.pair(good).successful_broadcasts == 1
     assert gate(world) is None
+    assert world.clock.now() < NOON + timedelta(seconds=30)
+
+
+def test_a_probe_whose_pair_was_paused_meanwhile_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused, good = a_pair(1), a_pair(2, next_send_time=NOON + timedelta(seconds=1))
+    world.add(paused, good)
+    closed_and_over(world)
+    due_pairs = world.store.due_pairs
+
+    def then_paused(*arguments: Any, **more: Any) -> Any:
+        found = due_pairs(*arguments, **more)
+        update(world.store, PAIRS, paused.id, lambda p, now: pause(p, now=now, reason="meanwhile"))
+        return found
+
+    monkeypatch.setattr(world.store, "due_pairs", then_paused)
+
+    world.tick()
+    world.clock.advance(2)
+    world.tick()
+
+    assert world.pair(good).successful_broadcasts == 1
     assert world.clock.now() < NOON + timedelta(seconds=30)
 
 

@@ -1,16 +1,22 @@
 """The owner hears of a pause by Telegram: once, in a slot of its own, and only where they asked for it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from functions.send.notice import tell_owner
 from infra.telegram_simulator.scripting import Script
 from shared import engine
+from shared.departures import Alone
 from shared.owner import pause
+from shared.pace import reserve
 from shared.pair import Pair, PairState
-from shared.store import PAIRS, update
-from tests.functions.world import World
+from shared.store import PAIRS, update, update_pace
+from tests.clocks import ManualClock
+from tests.functions.world import World, make_world
 from tests.pairs import a_pair
 
 OWNERS_CHAT = 8134355749
@@ -93,6 +99,31 @@ def test_a_notice_takes_a_slot_like_any_message(world: World) -> None:
 
     refused, notice = [call.at for call in world.simulator.calls() if call.method.casefold() == "sendmessage"][-2:]
     assert notice - refused >= engine.current().tempo.step
+
+
+def test_a_notice_with_a_later_slot_holds_no_message_back_that_is_due_before_it() -> None:
+    world, close = make_world(departures=Alone)
+    current = engine.current()
+    departures, tempo = current.departures, current.tempo
+    earlier: list[float | None] = []
+
+    class Watching(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            if not earlier:
+                earlier.append(departures.place(self.monotonic() + 0.01, tempo, needs=0.0))
+            super().sleep(seconds)
+
+    clock = Watching()
+    clock.__dict__ = world.clock.__dict__
+    asked = a_pair(**ASKED)
+    update_pace(world.store, lambda p, now: reserve(p, count=20, now=now, tempo=tempo))
+
+    tell_owner(
+        replace(current, clock=clock), asked, msgspec.structs.replace(asked, is_active=False, consecutive_failures=5)
+    )
+
+    assert earlier == [pytest.approx(0.01)]
+    close()
 
 
 def test_a_notice_that_fails_changes_nothing_and_is_said(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -452,3 +452,22 @@ def test_the_only_process_that_sends_needs_no_new_slot_for_a_message_that_is_lat
     assert world.simulator.accepted_count() == 1
     assert read_pace(world.store).record.next_slot == before
     close()
+
+
+def test_a_message_that_waits_its_turn_meanwhile_keeps_to_a_pause_that_telegram_asked_for(world: World) -> None:
+    event = queued_message(world, a_pair())
+    sender = Sender(engine.current())
+    clock = world.clock
+
+    class Asked(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            sender._hold(20)
+
+    waits = Asked()
+    waits.__dict__ = clock.__dict__
+    sender._engine = replace(sender._engine, clock=waits)
+
+    sender.send(event)
+
+    assert world.simulator.accepted_count() == 0

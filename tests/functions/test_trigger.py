@@ -1,6 +1,7 @@
 """The owners' API, over HTTP as it is deployed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.clocks import NOON
 from tests.functions.tokens import bearer, token
 from tests.functions.world import World, make_world
 from tests.memory.queue import MemoryQueue
+from tests.memory.store import MemoryStore
 from tests.pairs import OUTSIDER, OWNER, a_pair
 
 OPEN, CLOSED = Channel.OPEN, Channel.CLOSED
@@ -479,6 +481,99 @@ def test_a_process_that_dies_between_claim_and_publication_leaves_a_claim_that_t
 
     assert world.pair(PAIR).successful_broadcasts == 1
     assert world.last(PAIR).cause is Cause.MANUAL
+
+
+@pytest.fixture
+def losing() -> Iterator[tuple[World, MemoryStore]]:
+    """A world, and its store as the functions see it."""
+    made: list[MemoryStore] = []
+
+    def wrap(store: MemoryStore) -> MemoryStore:
+        made.append(copy(store))
+        return made[0]
+
+    world, close = make_world(store=wrap)
+    yield world, made[0]
+    close()
+
+
+def lose_answers(seen: MemoryStore, monkeypatch: pytest.MonkeyPatch, *, count: int, applied: bool = True) -> None:
+    """So many writes of pairs end without an answer; the first is applied, or none."""
+    replace_, left = seen.replace, list(range(count))
+
+    def lost(collection: Any, stored: Any, record: Any) -> Any:
+        if collection is not PAIRS or not left:
+            return replace_(collection, stored, record)
+        if left.pop(0) == 0 and applied:
+            replace_(collection, stored, record)
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(seen, "replace", lost)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_claim_whose_answer_was_lost_begins_the_broadcast_once(
+    losing: tuple[World, MemoryStore], monkeypatch: pytest.MonkeyPatch, applied: bool
+) -> None:
+    world, seen = losing
+    world.add(LATER)
+    lose_answers(seen, monkeypatch, count=1, applied=applied)
+
+    answer = press(world)
+    world.run()
+
+    assert answer.status_code == 200
+    assert world.pair(PAIR).manual_trigger_count == 1
+    assert world.pair(PAIR).successful_broadcasts == 1
+
+
+def test_a_claim_that_nobody_can_learn_of_is_not_said_to_have_used_nothing_up(
+    blocked: tuple[World, Blocked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = blocked
+    world.add(LATER)
+    get = world.store.get
+
+    def down(collection: Any, id: str) -> Any:
+        if collection is PAIRS:
+            raise StoreUnavailable("no answer")
+        return get(collection, id)
+
+    def lost(*arguments: Any) -> Any:
+        written = MemoryStore.replace(world.store, *arguments)
+        if arguments[0] is PAIRS:
+            monkeypatch.setattr(world.store, "get", down)
+            raise StoreUnavailable("no answer")
+        return written
+
+    monkeypatch.setattr(world.store, "replace", lost)
+
+    answer = press(world)
+
+    assert answer.status_code == 503
+    assert "used up" not in answer.get_json()["error"]
+    assert "nothing was changed" not in answer.get_json()["error"]
+    assert "began" in answer.get_json()["error"]
+
+
+def test_a_take_back_that_fails_is_not_said_to_have_used_nothing_up(
+    blocked: tuple[World, Blocked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, bus = blocked
+    world.add(LATER)
+
+    def down(*_: object) -> None:
+        raise StoreUnavailable("no answer")
+
+    bus.meanwhile = lambda: monkeypatch.setattr(world.store, "replace", down)
+
+    answer = press(world)
+
+    assert answer.status_code == 503
+    assert world.pair(PAIR).manual_trigger_count == 1
+    assert "used up" not in answer.get_json()["error"]
+    assert "nothing was changed" not in answer.get_json()["error"]
+    assert "began" in answer.get_json()["error"]
 
 
 def test_a_store_that_is_down_is_a_503_that_gives_nothing_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,12 @@
 """`broadcastctl status|tick|history|token`, and what every command has in common."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from click.testing import CliRunner
 from jwt.warnings import InsecureKeyLengthWarning
 
 from infra.embedded.workspace import WorkspaceError
@@ -291,3 +293,13 @@ def test_the_console_script_is_this_command() -> None:
 
     scripts = [entry for entry in entry_points(group="console_scripts") if entry.name == "broadcastctl"]
     assert [entry.load() for entry in scripts] == [main]
+
+
+def test_a_database_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broadcast.db").write_bytes(b"this is no database" * 100)
+
+    result = CliRunner().invoke(main, ["status"], env={"DATA_DIR": str(tmp_path)})
+
+    assert result.exit_code == 1
+    assert "broadcast.db is no database" in result.stderr

@@ -127,6 +127,17 @@ def test_the_rate_is_taken_over_the_last_ten_looks() -> None:
     assert rate([*slow, *fast]) == 15
 
 
+def test_a_long_watch_shows_the_rate_of_the_last_looks_and_not_of_all(operator: Operator) -> None:
+    pairs = [a_pair(number) for number in range(1, 5)]
+    operator.keep(*pairs)
+
+    idle: list[Callable[[], object]] = [lambda: None] * 20
+    busy = [lambda pair=pair: change(operator, pair, lambda p: sent(claimed(p), now=at(seconds=25))) for pair in pairs]
+    lines = watched(operator, *idle, *busy)
+
+    assert lines[-1].endswith("tried 4, refused 0, 0.4 pairs/s, gate open")
+
+
 def test_it_says_how_long_the_backlog_will_take() -> None:
     looks = [a_look(0, 0, due=1000), a_look(1, 10, due=900)]
 

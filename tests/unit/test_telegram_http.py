@@ -654,6 +654,21 @@ def test_making_ready_takes_no_longer_than_a_connection_may(
     assert not making.is_alive()
 
 
+def test_a_connection_that_was_unused_while_the_machine_slept_is_not_used_again(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = Time()
+    monkeypatch.setattr("time.clock_gettime", lambda _: passed())  # the monotonic clock stands still meanwhile
+    server = serve(answers(a_message(42)))
+    client = connect(server.url)
+    send(client)
+
+    passed.now += 3600
+
+    assert send(client) == Sent(42)
+    assert server.stop() == 2
+
+
 # --- through a proxy --------------------------------------------------------------------------------------------------
 
 
@@ -695,11 +710,36 @@ def test_a_proxy_that_opens_no_tunnel_delivers_nothing(
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     client = connect("https://telegram.invalid")
 
-    client.make_ready()
-
     assert isinstance(send(client), NotDelivered)
     assert [r.split(b" HTTP/")[0] for r in proxy.requests] == [b"CONNECT telegram.invalid:443"]
     assert proxy.stop() == 1
+
+
+def test_asking_a_proxy_for_a_tunnel_is_no_departure(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", serve(answers_once(b"HTTP/1.1 200 OK\r\n\r\n")).url)
+    asked: list[str] = []
+
+    def may_leave() -> bool:
+        asked.append("may it leave?")
+        return True
+
+    assert isinstance(send(connect("https://telegram.invalid"), may_leave=may_leave), NotDelivered)
+    assert asked == []
+
+
+def test_tunnels_are_opened_ahead_of_a_call(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that has to open one first would miss its slot, and lose the tunnel with it: again and again."""
+    proxy = serve(answers_once(b"HTTP/1.1 200 OK\r\n\r\n"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+
+    connect("https://telegram.invalid").make_ready()
+
+    assert proxy.stop() == 1
+    assert proxy.requests[0].startswith(b"CONNECT telegram.invalid:443")
 
 
 # --- no secret leaves -------------------------------------------------------------------------------------------------
