@@ -220,8 +220,9 @@ def test_no_error_path_writes_the_token(program: Program, telegram: Telegram) ->
         {"effect": "answer", "status": 401, "description": "Unauthorized"},
         {"effect": "drop_before"},
         {"effect": "answer", "status": 502, "body": "<html>Bad Gateway</html>"},
-        {"effect": "answer", "status": 429, "parameters": {"retry_after": 40}},
         {"effect": "answer", "status": 400, "description": "Bad Request: chat not found"},
+        # The last of them, since it holds back whatever comes after it.
+        {"effect": "answer", "status": 429, "parameters": {"retry_after": 40}},
     ]
     for script in scripts:
         telegram.simulator.script(Script(method="sendMessage", chat_id=next(chats), **script))
