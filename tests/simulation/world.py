@@ -18,7 +18,7 @@ from functions.send.handler import Sender
 from functions.send.taking_down import take_down
 from functions.tick import handler as tick
 from shared import actions, owner
-from shared.actions import Actions, Refusal
+from shared.actions import NOBODY_KNOWS, Actions, Refusal
 from shared.bus import BusUnavailable
 from shared.consume import consume
 from shared.departures import Alone, OneOfMany
@@ -369,11 +369,16 @@ class World:
                 update_pace(engine.store, lambda p, _: resume_all(p))
 
     def _resend(self, handler: Actions, pair_id: str) -> None:
-        status = 200
+        status, unknown = 200, False
         try:
             handler.trigger(OWNER, pair_id)
         except Refusal as refusal:
             status = refusal.status
+            unknown = str(refusal) == NOBODY_KNOWS
         task = self.scheduler.current
+        if unknown:
+            # Both what was begun and what was not is then as it was said.
+            self.scheduler.note(f"{task.name}: the owner is told that nobody knows")
+            return
         self.scheduler.note(f"{task.name}: the owner is answered {status}")
         self.answers.append(Answer(pair_id, tuple(task.ids), status))
