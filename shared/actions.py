@@ -73,7 +73,8 @@ class Actions:
             raise _refused(pair_id, result)
         eta = self._publish(pair, result, probe=probe)
         log.info(
-            "Broadcast triggered by its owner.",
+            "Broadcast triggered by %s.",
+            by or "its owner",
             extra=fields(event="broadcast_claimed", cause="manual", pair_id=pair_id, run_id=result.run_id),
         )
         return {
@@ -93,7 +94,7 @@ class Actions:
             pair_id,
             lambda pair, now: owner.pause(pair, now=now, reason=f"paused by {by or 'its owner'}"),
         )
-        log.info("Paused by its owner.", extra=fields(event="pair_paused", pair_id=pair_id))
+        log.info("Paused by %s.", by or "its owner", extra=fields(event="pair_paused", pair_id=pair_id))
         return self._status_of(pair)
 
     def resume(self, client_id: str, pair_id: str) -> dict[str, Any]:
