@@ -54,9 +54,12 @@ class Alone:
         """When the next message may leave, had each before it left as early as it might."""
 
     def place(self, slot: float, tempo: Tempo, *, needs: float) -> float | None:
+        step = tempo.step.total_seconds()
+        # Late by less than a step, it loses no departure; where steps are short, to wait for a moment costs more than it is worth.
+        ready = self._clock.monotonic() + min(needs, step)
         with self._lock:
-            moment = max(slot, self._clock.monotonic() + needs, self._next_place)
-            self._next_place = moment + tempo.step.total_seconds()
+            moment = max(slot, ready, self._next_place)
+            self._next_place = moment + step
             return moment
 
     def leave(self, moment: float, tempo: Tempo) -> bool:  # noqa: ARG002 - a moment that has passed is no reason to wait longer

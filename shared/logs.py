@@ -12,6 +12,7 @@ import sys
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol, TextIO
 
 TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{20,}")
@@ -62,6 +63,11 @@ def _message_of(record: logging.LogRecord) -> str:
     return message
 
 
+@lru_cache(maxsize=16)
+def _time_of_day(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).astimezone().strftime("%H:%M:%S %z")
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, as Cloud Logging's structured logging reads it from standard output."""
 
@@ -87,7 +93,7 @@ class TerminalFormatter(logging.Formatter):
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S %z")
+        moment = _time_of_day(int(record.created))
         shown = " ".join(f"{name}={value}" for name, value in _fields_of(record).items())
         severity = "" if record.levelname == "INFO" else f"{record.levelname} "
         message = scrub(f"{severity}{_message_of(record)}")
@@ -109,6 +115,8 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(level)
     logging.captureWarnings(True)
-    # What each record would find out about its thread and process is shown nowhere.
+    # What each record would find out about its thread, its process and the line it comes from is shown nowhere
+    # (Logging HOWTO, Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     logging.getLogger("urllib3").setLevel(logging.WARNING)

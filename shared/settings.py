@@ -190,7 +190,7 @@ class Settings:
         self._monotonic = monotonic
         self._lock = Lock()
         self._good: dict[str, Any] = {}
-        self._read_at: dict[str, float] = {}
+        self._good_until: dict[str, float] = {}
 
     def having(self, setting: Setting[Any], value: str) -> "Settings":
         """These settings with one more, for a value that is made rather than given."""
@@ -202,25 +202,25 @@ class Settings:
         Raises SettingError for a value that is missing or wrong, unless a good one was read before: then that one stays in force
         and the fault is logged, for a slip in a file must not stop a running service.
         """
+        if not self._fresh(setting.name):
+            with self._lock:
+                if not self._fresh(setting.name):
+                    self._renew(setting)
+        value: T = self._good[setting.name]
+        return value
+
+    def _fresh(self, name: str) -> bool:
+        return name in self._good_until and self._monotonic() < self._good_until[name]
+
+    def _renew(self, setting: Setting[Any]) -> None:
         name = setting.name
-        path = self._environ.get(f"{name}_FILE", "").strip()
-        with self._lock:
-            now = self._monotonic()
-            fresh = name in self._good and (not path or now - self._read_at[name] < REREAD_SECONDS)
-            if fresh:
-                good: T = self._good[name]
-                return good
-            self._read_at[name] = now
-            try:
-                value = self._read(setting, path)
-            except SettingError as error:
-                if name not in self._good:
-                    raise
-                log.error("%s The value read before stays in force.", error)
-                kept: T = self._good[name]
-                return kept
-            self._good[name] = value
-            return value
+        try:
+            self._good[name] = self._read(setting)
+        except SettingError as error:
+            if name not in self._good:
+                raise
+            log.error("%s The value read before stays in force.", error)
+        self._good_until[name] = self._monotonic() + REREAD_SECONDS
 
     def given(self, setting: Setting[Any]) -> bool:
         """Whether the environment says anything about the setting."""
@@ -239,8 +239,9 @@ class Settings:
         if faults:
             raise SettingError("\n".join(faults))
 
-    def _read(self, setting: Setting[T], path: str) -> T:
+    def _read(self, setting: Setting[T]) -> T:
         name = setting.name
+        path = self._environ.get(f"{name}_FILE", "").strip()
         text: str | None = self._environ.get(name, "").strip()
         where = name
         if path and text:

@@ -49,6 +49,8 @@ KEPT_READY = 4
 """Open connections to have at hand: a call takes one for as long as Telegram needs, and the next one leaves meanwhile."""
 IDLE_SECONDS = 30.0
 """Connections unused for longer are not trusted: a box on the way may have forgotten them without a word."""
+FRESH_SECONDS = 1.0
+"""Connections used so lately are open without a look at them; at a high pace all are, and looking would cost a fifth of a call."""
 MOST_CONNECTIONS = 512
 """As many as the engine on one machine has senders: a connection more would be thrown away after one call."""
 JSON = {"Content-Type": "application/json"}
@@ -120,6 +122,8 @@ class _DropsIdle:
     def open(self, count: int) -> None:
         """See to it that the next `count` connections given out are open. Raises urllib3's errors and OSError."""
         pool: Any = self
+        if self._were_just_used(pool.pool.queue[-count:], count):
+            return
         tunnel = connection_requires_http_tunnel(pool.proxy, pool.proxy_config, pool.scheme)
         connect = pool._prepare_proxy if tunnel else lambda connection: connection.connect()
         taken = [self._get_conn() for _ in range(count)]
@@ -135,6 +139,11 @@ class _DropsIdle:
         finally:
             for connection in reversed(taken):
                 pool._put_conn(connection)
+
+    def _were_just_used(self, next_out: Sequence[Any], count: int) -> bool:
+        since = self.monotonic() - FRESH_SECONDS
+        fresh = [c for c in next_out if c is not None and not c.is_closed and c.used_at > since]
+        return len(fresh) == count
 
 
 class _HttpPool(_DropsIdle, HTTPConnectionPool):

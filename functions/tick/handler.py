@@ -117,11 +117,11 @@ def run(engine: Engine, publication: Publication) -> None:
 
 def _claim(engine: Engine, due: Sequence[Stored[Pair]], *, at_most: int) -> list[tuple[Pair, Claimed]]:
     claimed: list[tuple[Pair, Claimed]] = []
+    policy = engine.policy
     for stored in due:
         if len(claimed) == at_most:
             break
         run_id = str(uuid4())
-        policy = engine.policy
         pair, result = update(
             engine.store,
             PAIRS,

@@ -1,14 +1,18 @@
 """One SQLite file for documents and for the event queue: WAL, one connection, short transactions.
 
+Writes that come while another one is at it are committed together: a commit costs as much as two writes.
+
 With `synchronous=NORMAL` a commit survives the death of the process (kill -9); FULL is the setting against a loss of power, at the
 cost of a sync of the disk a commit.
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any
 
 from shared.store import StoreUnavailable
@@ -21,12 +25,36 @@ PAGES_IN_LOG = 10_000
 syncs of the disk that go with it."""
 
 
+@dataclass(eq=False)
+class _Write:
+    """One statement that waits to be run, then how it ended."""
+
+    statement: str
+    parameters: Sequence[Any]
+    changed: int = 0
+    error: Exception | None = None
+    done: bool = False
+    """Its changes are committed, or `error` says why there are none."""
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """What is wrong with this statement alone is kept for whoever wrote it. Raises what is wrong with the file."""
+        try:
+            self.changed = connection.execute(self.statement, self.parameters).rowcount
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.Error, OverflowError, ValueError) as error:
+            self.error = error
+
+
 class Database:
     """A connection that several threads share, one at a time. Raises StoreUnavailable for a file that cannot be opened."""
 
     def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
         self.path = path
         self._lock = RLock()
+        self._waiting: deque[_Write] = deque()
+        self._in_transaction: int | None = None
+        """The thread that is inside `transaction`."""
         try:
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -35,7 +63,7 @@ class Database:
             self._connection.execute(f"PRAGMA synchronous={synchronous}")
             self._connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_IN_LOG}")
         except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"SQLite in {path} does not answer: {error}.") from error
+            raise self._unavailable(error) from error
         except sqlite3.DatabaseError as error:
             raise StoreUnavailable(
                 f"{path} is no database, or a broken one ({error}); put a backup in its place, or move it away to begin anew."
@@ -45,6 +73,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside is applied or nothing. Raises StoreUnavailable if SQLite cannot."""
         with self._lock:
+            self._in_transaction = get_ident()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
@@ -55,15 +84,43 @@ class Database:
                         self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.OperationalError as error:
-                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+                raise self._unavailable(error) from error
+            finally:
+                self._in_transaction = None
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; the number of rows it changed. Raises StoreUnavailable, sqlite3.IntegrityError."""
-        with self._lock:
-            try:
-                return self._connection.execute(statement, parameters).rowcount
-            except sqlite3.OperationalError as error:
-                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+        write = _Write(statement, parameters)
+        if self._in_transaction == get_ident():
+            self._run([write])
+        else:
+            self._waiting.append(write)
+            with self._lock:
+                if not write.done:
+                    self._run([self._waiting.popleft() for _ in range(len(self._waiting))])
+        if write.error is not None:
+            raise write.error
+        return write.changed
+
+    def _run(self, writes: Sequence[_Write]) -> None:
+        """Run them for whichever threads wait for them. Each is applied or not by itself; they are committed together."""
+        fault: Exception | None = self._unavailable("a thread was interrupted")
+        try:
+            if len(writes) == 1:
+                writes[0].run(self._connection)
+            else:
+                with self.transaction() as connection:
+                    for write in writes:
+                        write.run(connection)
+            fault = None
+        except sqlite3.OperationalError as error:
+            fault = self._unavailable(error)
+        except StoreUnavailable as error:
+            fault = error
+        finally:
+            for write in writes:
+                write.error = fault or write.error
+                write.done = True
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises StoreUnavailable."""
@@ -71,9 +128,12 @@ class Database:
             try:
                 return self._connection.execute(statement, parameters).fetchall()
             except sqlite3.OperationalError as error:
-                raise StoreUnavailable(f"SQLite in {self.path} does not answer: {error}.") from error
+                raise self._unavailable(error) from error
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
         with self._lock:
             self._connection.close()
+
+    def _unavailable(self, why: object) -> StoreUnavailable:
+        return StoreUnavailable(f"SQLite in {self.path} does not answer: {why}.")

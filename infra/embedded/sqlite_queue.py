@@ -32,13 +32,15 @@ class SqliteQueue:
             database.execute(statement)
 
     def publish(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
         now = self._clock.now().timestamp()
+        marks = ", ".join(["(?, ?, ?, ?)"] * len(events))
+        parameters = [value for event in events for value in (event.topic.value, encode(event), now, now)]
         try:
-            with self._database.transaction() as connection:
-                connection.executemany(
-                    "INSERT INTO events (topic, data, published_at, deliver_at) VALUES (?, ?, ?, ?)",
-                    [(event.topic.value, encode(event), now, now) for event in events],
-                )
+            self._database.execute(
+                f"INSERT INTO events (topic, data, published_at, deliver_at) VALUES {marks}", parameters
+            )
         except StoreUnavailable as error:
             raise BusUnavailable(str(error)) from error
         for topic in {event.topic for event in events}:

@@ -1,9 +1,9 @@
 """What the store on SQLite promises beyond the contract: several processes, reopening, locks, indexes, expiry."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from infra.benchmark.waiting import wait_until
 from infra.embedded import database as database_module
 from infra.embedded.database import Database
 from infra.embedded.sqlite_store import SqliteStore
@@ -349,3 +350,88 @@ def test_what_is_past_its_time_is_deleted_and_nothing_else(store: SqliteStore) -
     assert deleted == 3
     assert {s.id for s in store.all_pairs()} == {later.id, alive.id}
     assert (store.get(HISTORY, "old"), store.get(HISTORY, "recent") is None) == (None, False)
+
+
+# --- writes that wait for one another ---------------------------------------------------------------------------------
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def words(database: Database) -> Database:
+    database.execute("CREATE TABLE words (word TEXT PRIMARY KEY, number INTEGER)")
+    return database
+
+
+@contextmanager
+def held_up(database: Database, statements: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[list[Future[int]]]:
+    """These statements come, each in a thread of its own and in this order, while a transaction is on; it ends with the block."""
+    with ThreadPoolExecutor(len(statements)) as threads, database.transaction():
+        writes: list[Future[int]] = []
+        for statement, parameters in statements:
+            writes.append(threads.submit(database.execute, statement, parameters))
+            wait_until(lambda: len(database._waiting) == len(writes), PATIENCE, lambda: "a write does not wait")
+        yield writes
+
+
+def test_writes_that_wait_are_committed_together_and_each_is_told_its_own_result(words: Database) -> None:
+    insert: tuple[str, Sequence[Any]] = ("INSERT INTO words VALUES ('a', 1), ('b', 2)", ())
+    add: tuple[str, Sequence[Any]] = ("UPDATE words SET number = number + ? WHERE word = 'b'", (10,))
+    none: tuple[str, Sequence[Any]] = ("DELETE FROM words WHERE word = 'c'", ())
+    with held_up(words, [insert, add, none]) as writes:
+        run: list[str] = []
+        words._connection.set_trace_callback(run.append)
+
+    assert [write.result() for write in writes] == [2, 1, 0]
+    assert [statement.split()[0] for statement in run] == ["COMMIT", "BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "error"),
+    [
+        ("INSERT INTO words VALUES ('a', 2)", (), sqlite3.IntegrityError),
+        ("INSERT INTO words VALUES (?, ?)", ("c",), sqlite3.ProgrammingError),
+        ("INSERT INTO words VALUES (?, ?)", ("c", 2**63), OverflowError),
+    ],
+)
+def test_a_write_that_cannot_be_done_takes_none_with_it_that_waited_beside_it(
+    words: Database, statement: str, parameters: Sequence[Any], error: type[Exception]
+) -> None:
+    first: tuple[str, Sequence[Any]] = ("INSERT INTO words VALUES ('a', 1)", ())
+    last: tuple[str, Sequence[Any]] = ("INSERT INTO words VALUES ('b', 1)", ())
+    with held_up(words, [first, (statement, parameters), last]) as writes:
+        pass
+
+    assert [type(write.exception()) for write in writes] == [type(None), error, type(None)]
+    assert words.rows("SELECT * FROM words") == [("a", 1), ("b", 1)]
+
+
+def test_when_the_file_fails_under_writes_that_wait_none_is_applied_and_each_is_told(words: Database) -> None:
+    pages = words.rows("PRAGMA page_count")[0][0]
+    words.execute(f"PRAGMA max_page_count = {pages}")
+    insert = "INSERT INTO words VALUES (?, 1)"
+    with held_up(words, [(insert, ("a",)), (insert, ("x" * 50_000,)), (insert, ("b",))]) as writes:
+        pass
+    words.execute("PRAGMA max_page_count = 100000")
+
+    assert [str(write.exception()).rpartition(": ")[2] for write in writes] == ["database or disk is full."] * 3
+    assert all(isinstance(write.exception(), StoreUnavailable) for write in writes)
+    assert words.rows("SELECT * FROM words") == []
+    assert words.execute(insert, ("a",)) == 1
+
+
+def test_a_write_inside_a_transaction_is_part_of_it_and_those_that_wait_are_not(words: Database) -> None:
+    insert = "INSERT INTO words VALUES (?, 1)"
+    begun: list[Future[int]] = []
+
+    def give_up() -> None:
+        with held_up(words, [(insert, ("waited",))]) as writes:
+            begun.extend(writes)
+            words.execute(insert, ("inside",))
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        give_up()
+
+    assert [write.result() for write in begun] == [1]
+    assert words.rows("SELECT word FROM words") == [("waited",)]

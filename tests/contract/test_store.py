@@ -289,7 +289,7 @@ RECORDS = {collection.name: _records(collection.kind) for collection in (PAIRS, 
 
 
 @pytest.mark.parametrize("collection", [PAIRS, HISTORY, PACE], ids=lambda c: c.name)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_record_comes_back_byte_for_byte_in_every_field(
     store: Store, collection: Collection[Any], data: st.DataObject

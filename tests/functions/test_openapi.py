@@ -48,7 +48,7 @@ PAGES = [(path, method.upper()) for path, calls in openapi_pages.PATHS.items() f
 
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=[f"{method} {path}" for path, method in CALLS])
 def test_whatever_is_asked_is_answered_as_documented(api: Any, path: str, method: str) -> None:
-    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy())
     def ask(case: Any) -> None:
         case.call_and_validate(headers=bearer(OWNER), checks=CHECKS)
@@ -61,7 +61,7 @@ def test_whatever_is_asked_is_answered_as_documented(api: Any, path: str, method
 def test_without_a_token_each_call_is_refused_as_documented(
     api: Any, path: str, method: str, headers: dict[str, str]
 ) -> None:
-    @settings(max_examples=1, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy())
     def ask(case: Any) -> None:
         answer = case.call_and_validate(headers=headers, checks=CHECKS)
@@ -98,7 +98,7 @@ def test_whatever_is_asked_of_the_dashboard_is_answered_as_documented(
     headers = {**HERE, "Accept": accept, "Accept-Encoding": "identity"}
     cookies = {cookie.key: cookie.value}
 
-    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=dashboard[path][method].as_strategy(), ours=st.booleans(), mine=st.booleans())
     def ask(case: Any, ours: bool, mine: bool) -> None:
         if ours and isinstance(case.body, dict) and "form_token" in case.body:

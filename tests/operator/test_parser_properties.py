@@ -2,21 +2,18 @@
 
 from contextlib import suppress
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.operator.csv_table import FileError, read_table
 from infra.operator.pairs_csv import parse
 from tests.operator.csvs import A_PAIR, A_STATE, numbered, pairs_csv, states_csv
 
-# The first example of a run waits for Hypothesis to read its tables of characters.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 anything = st.text() | st.text(st.sampled_from('-+.,0123456789@tf"\n\r \x00\u202eé:'))
 names = st.sampled_from(sorted(A_PAIR))
 state_names = st.sampled_from(sorted(A_STATE))
 
 
-@unhurried
 @given(st.binary())
 def test_any_bytes_are_rows_defects_or_a_file_error(content: bytes) -> None:
     with suppress(FileError):
@@ -25,7 +22,6 @@ def test_any_bytes_are_rows_defects_or_a_file_error(content: bytes) -> None:
         parse([("p.csv", pairs_csv())], ("s.csv", content))
 
 
-@unhurried
 @given(st.text())
 def test_any_text_below_a_header_is_rows_or_defects_within_the_file(garbage: str) -> None:
     content = pairs_csv() + garbage.encode()
@@ -37,7 +33,6 @@ def test_any_text_below_a_header_is_rows_or_defects_within_the_file(garbage: str
     assert all(2 < defect.line <= lines for defect in parsed.defects)
 
 
-@unhurried
 @given(st.lists(st.dictionaries(names, anything), min_size=1, max_size=4))
 def test_each_row_of_any_fields_is_used_or_reported_and_never_both(changes: list[dict[str, str]]) -> None:
     numbers = [{**numbered(i), **change} for i, change in enumerate(changes, 1)]
@@ -51,7 +46,6 @@ def test_each_row_of_any_fields_is_used_or_reported_and_never_both(changes: list
     assert not set(used) & reported
 
 
-@unhurried
 @given(st.dictionaries(state_names, anything))
 def test_a_state_of_any_fields_is_used_or_reported(changes: dict[str, str]) -> None:
     parsed = parse([("p.csv", pairs_csv())], ("s.csv", states_csv(changes)))
@@ -61,7 +55,6 @@ def test_a_state_of_any_fields_is_used_or_reported(changes: dict[str, str]) -> N
     assert bool(used) != bool(reported)
 
 
-@unhurried
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))
 def test_what_psql_quotes_comes_back(rows: list[list[str]]) -> None:
     quoted = "".join(",".join('"' + field.replace('"', '""') + '"' for field in row) + "\n" for row in rows)

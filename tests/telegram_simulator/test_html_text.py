@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.telegram_simulator.entities import Entity, FormattedText, tidy, utf16_length
@@ -156,13 +156,11 @@ def test_control_characters_become_spaces_and_carriage_returns_vanish() -> None:
     assert tidy(parse("<b>\U0001f947</b>\u202ex")) == FormattedText("\U0001f947x", (Entity("bold", 0, 2),))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_escaped_text_comes_back_as_it_was(text: str) -> None:
     assert parse(html.escape(text)).text == text
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("<>/&;=\"' #xabiquotltgpre\n\U0001f947-"), max_size=40))
 def test_any_markup_is_either_refused_or_has_entities_within_its_text(source: str) -> None:
     try:

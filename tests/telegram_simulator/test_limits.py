@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.telegram_simulator.limits import Limits, RateLimiter
@@ -41,7 +41,6 @@ def test_a_burst_across_a_full_second_of_the_clock_is_no_loophole() -> None:
     assert not accepted(limiter, 1.1, 30)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 300_000), min_size=1, max_size=200))
 def test_any_one_second_interval_has_at_most_thirty_accepted(gaps_in_microseconds: list[int]) -> None:
     limiter, now, moments = RateLimiter(BOT_ONLY), 0, []

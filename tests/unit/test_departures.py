@@ -55,6 +55,12 @@ def test_alone_a_message_that_missed_its_slot_leaves_at_once() -> None:
     assert departures.place(-60.0, tempo(), needs=0.02) == pytest.approx(0.02)
 
 
+def test_alone_a_message_that_missed_its_slot_waits_for_no_more_than_a_step_to_be_ready() -> None:
+    departures, fast = Alone(ManualClock()), tempo(1000)
+
+    assert departures.place(-60.0, fast, needs=0.02) == pytest.approx(fast.step.total_seconds())
+
+
 def test_alone_messages_that_missed_their_slots_are_spaced_like_slots() -> None:
     departures, chosen = Alone(ManualClock()), tempo()
 

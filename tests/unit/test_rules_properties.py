@@ -258,5 +258,5 @@ class PairMachine(RuleBasedStateMachine):
         return list(known.values())
 
 
-PairMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+PairMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestPair = PairMachine.TestCase

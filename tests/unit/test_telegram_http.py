@@ -27,7 +27,7 @@ from shared.telegram import (
     TooLate,
     Unconfirmed,
 )
-from shared.telegram_http import IDLE_SECONDS, KEPT_READY, TelegramHttp
+from shared.telegram_http import FRESH_SECONDS, IDLE_SECONDS, KEPT_READY, TelegramHttp
 
 TOKEN = "123456789:AbCdEfGhIjKlMnOpQrStUvWxYz012345678"
 OFFER = Message(html="Hello, <b>港 ⚓️</b>", buttons=(Button(text="🥇 $5.00", url="https://t.me/b?start=x_5d0_30"),))
@@ -53,6 +53,8 @@ class Server:
         self._connections = 0
         self._last: object = None
         self.hung_up = Event()
+        self.hung_up_on: list[socket.socket] = []
+        self.all_hung_up = Event()
         self.over = Event()
         self._accepting = Thread(target=self._accept)
         self._accepting.start()
@@ -142,6 +144,14 @@ def answers_once(raw: bytes) -> Callable[[Server, socket.socket], None]:
         connection.sendall(raw)
 
     return behave
+
+
+def hangs_up(server: Server, connection: socket.socket) -> None:
+    """Close the connection at once, and say so when as many are closed as are kept ready."""
+    connection.close()
+    server.hung_up_on.append(connection)
+    if len(server.hung_up_on) == KEPT_READY:
+        server.all_hung_up.set()
 
 
 def hangs_up_unread(_: Server, connection: socket.socket) -> None:
@@ -612,6 +622,36 @@ def test_connections_made_ready_before_a_long_pause_are_opened_afresh(
 
     assert send(client) == Sent(42)
     assert server.stop() == 2 * KEPT_READY
+
+
+@pytest.mark.parametrize(("unused", "opened_anew"), [(0.0, 0), (FRESH_SECONDS, KEPT_READY)])
+def test_what_the_other_side_closed_is_looked_for_once_it_is_no_longer_fresh(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp], unused: float, opened_anew: int
+) -> None:
+    server, time = serve(hangs_up), Time()
+    client = connect(server.url, monotonic=time)
+    client.make_ready()
+    assert server.all_hung_up.wait(PATIENCE)
+
+    time.now += unused
+    client.make_ready()
+
+    assert server.stop() == KEPT_READY + opened_anew
+
+
+def test_a_connection_the_answer_closed_is_opened_anew_however_fresh(
+    serve: Callable[..., Server], connect: Callable[..., TelegramHttp]
+) -> None:
+    body = json.dumps(a_message(42)).encode()
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server = serve(answers_once(head + body))
+    client = connect(server.url)
+    client.make_ready()
+
+    send(client)
+    client.make_ready()
+
+    assert server.stop() == KEPT_READY + 1
 
 
 @pytest.mark.parametrize("url", ["http://nohost.invalid", "refused"])
