@@ -312,19 +312,19 @@ class Pair(Record, frozen=True, kw_only=True):
     @property
     def attempted_at(self) -> datetime | None:
         """When the last call to Telegram for one of its messages began."""
-        return max((at for at, _ in self._tried()), default=None)
+        return max([at for at, _ in self._tried()], default=None)
 
     @property
     def refused_at(self) -> datetime | None:
         """When the last call began that Telegram refused for the pair's own sake; None once its message was posted after all."""
-        refused = (at for at, d in self._tried() if d.state is DeliveryState.FAILED and d.fault is Fault.PAIR)
+        refused = [at for at, d in self._tried() if d.state is DeliveryState.FAILED and d.fault is Fault.PAIR]
         return max(refused, default=None)
 
-    def _tried(self) -> Iterator[tuple[datetime, Delivery]]:
+    def _tried(self) -> list[tuple[datetime, Delivery]]:
         """Messages of the current and the last run whose call began, and when."""
-        for run in (self.run, self.last_broadcast):
-            if run is not None:
-                yield from ((d.started_at, d) for _, d in run.deliveries() if d.started_at is not None)
+        runs = [run for run in (self.run, self.last_broadcast) if run is not None]
+        deliveries = [delivery for run in runs for delivery in (run.open, run.closed)]
+        return [(d.started_at, d) for d in deliveries if d.started_at is not None]
 
     @property
     def broadcast_status(self) -> BroadcastStatus:

@@ -21,7 +21,7 @@ ADDED_FIELDS = {
     "refused_at": "REAL",
     **dict.fromkeys(CHANNEL_FIELDS, "INTEGER"),
 }
-"""Columns of `pairs` that databases made by an earlier version lack. The times are empty there until a pair is written again."""
+"""Columns of `pairs` that databases made by an earlier version lack."""
 
 # With a rowid: rows of two thousand bytes would not fit into the pages of a table without one, and each write would take more.
 PAIRS_TABLE = (
@@ -57,8 +57,7 @@ class SqliteStore:
         database.execute(PAIRS_TABLE)
         if _missing_fields(database):
             with database.transaction() as connection:
-                for field in _missing_fields(database):
-                    _add_field(connection, field)
+                self._add_fields(connection, _missing_fields(database))
         for statement in SCHEMA:
             database.execute(statement)
 
@@ -82,7 +81,9 @@ class SqliteStore:
             raise AlreadyExists(f"{collection.name} has a record {id} already") from None
 
     def replace(self, collection: Collection[R], stored: Stored[R], record: R) -> Stored[R]:
-        columns = _columns(collection, record)
+        before = _columns(collection, stored.record)
+        # To write a column is to write its index's pages, changed or not; that was half of a write.
+        columns = {name: value for name, value in _columns(collection, record).items() if value != before[name]}
         settings = "".join(f", {name} = ?" for name in columns)
         changed = self._database.execute(
             f"UPDATE {collection.name} SET version = version + 1, body = ?{settings} WHERE id = ? AND version = ?",
@@ -158,6 +159,17 @@ class SqliteStore:
             for collection in (PAIRS, HISTORY)
         )
 
+    def _add_fields(self, connection: sqlite3.Connection, fields: Sequence[str]) -> None:
+        for field in fields:
+            connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} {ADDED_FIELDS[field]}")
+            connection.execute(f"DROP INDEX IF EXISTS pairs_{field}")  # those of channels were on the JSON
+        if fields:
+            settings = ", ".join(f"{field} = ?" for field in fields)
+            for stored in self.all_pairs():
+                columns = _columns(PAIRS, stored.record)
+                values = (columns[field] for field in fields)
+                connection.execute(f"UPDATE pairs SET {settings} WHERE id = ?", (*values, stored.id))
+
     def _count(self, which: str, *parameters: float) -> int:
         count: int = self._database.rows(f"SELECT count(*) FROM pairs WHERE {which}", parameters)[0][0]
         return count
@@ -171,14 +183,6 @@ class SqliteStore:
 def _missing_fields(database: Database) -> list[str]:
     there = {row[1] for row in database.rows("PRAGMA table_info(pairs)")}
     return [field for field in ADDED_FIELDS if field not in there]
-
-
-def _add_field(connection: sqlite3.Connection, field: str) -> None:
-    connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} {ADDED_FIELDS[field]}")
-    if field in CHANNEL_FIELDS:
-        text = "CAST(body AS TEXT)"
-        connection.execute(f"DROP INDEX IF EXISTS pairs_{field}")  # it was on the JSON
-        connection.execute(f"UPDATE pairs SET {field} = json_extract({text}, '$.{field}') WHERE json_valid({text})")
 
 
 def _columns(collection: Collection[R], record: R) -> Mapping[str, Any]:

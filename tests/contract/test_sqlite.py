@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -232,7 +233,6 @@ def test_a_file_made_before_refusals_were_counted_gets_the_fields_it_lacks(file:
         opened = Database(file)
         store = SqliteStore(opened, ManualClock())
         assert read(store, pair).record.refused_at == NOON
-        store.replace(PAIRS, read(store, pair), replace(pair, open_channel_title="Quay"))
         assert (store.count_attempted(at(seconds=-1)), store.count_refused(at(seconds=-1))) == (1, 1)
         opened.close()
 
@@ -281,6 +281,29 @@ def test_two_processes_may_bring_an_older_file_up_to_date_at_once(file: Path) ->
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(open_it, range(4))) == [0] * 4
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_every_column_follows_its_record(database: Database, store: SqliteStore, back: bool) -> None:
+    plain = a_pair()
+    full = replace(
+        failed(claimed(plain), NOON),
+        client_id=str(uuid4()),
+        open_channel_id=-1007,
+        closed_channel_id=-1008,
+        expire_at=at(days=30),
+    )
+    before, after = (full, plain) if back else (plain, full)
+    store.create(PAIRS, "changed", before)
+    store.create(PAIRS, "made so", after)
+
+    stored = store.get(PAIRS, "changed")
+    assert stored is not None
+    store.replace(PAIRS, stored, after)
+
+    rows = database.rows("SELECT * FROM pairs ORDER BY id")
+    assert len(rows[0]) == 3 + 8
+    assert rows[0][2:] == rows[1][2:]
 
 
 # --- queries ----------------------------------------------------------------------------------------------------------
