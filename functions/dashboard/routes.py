@@ -5,17 +5,13 @@ gets JSON. Another client's pair is a 404, like one that does not exist. Nothing
 """
 
 import hashlib
-import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import flask
-import msgspec
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import Map, Rule
 
 from functions.dashboard import pages
@@ -29,17 +25,16 @@ from functions.dashboard.preview import previews
 from functions.dashboard.signing_in import SigningIn
 from shared.access import NotSignedIn
 from shared.actions import MAX_CHANNELS, NOT_FOUND, Actions, Refusal
-from shared.bus import BusUnavailable
+from shared.answering import answered, time_before, uuid_of
 from shared.engine import Engine
 from shared.history import runs_of
-from shared.logs import fields, trace, trace_of
 from shared.openapi import DOCUMENT
 from shared.pace import PACE_ID
 from shared.pair import Pair
 from shared.presentation import moment
 from shared.sessions import Session
 from shared.settings import CORS_ORIGINS, JWT_SECRET_KEY, OPERATORS, TELEGRAM_RATE, SettingError
-from shared.store import PACE, PAIRS, NewerRecord, StoreUnavailable, Unreadable
+from shared.store import PACE, PAIRS
 
 ROUTES = Map(
     [
@@ -66,19 +61,9 @@ OPEN_TO_ALL = {"sign_in", "begin_session", "file", "openapi"}
 CHANGING = {"resend", "pause", "resume", "act_as", "end_session"}
 
 LARGEST_FORM = 64 * 1024
-UNAVAILABLE = "The service cannot reach its records just now. Try again shortly."
-UNEXPECTED = "Something went wrong on our side; it has been noted."
-NOTHING_HERE = "There is nothing at this address."
-SENTENCES = {
-    404: NOTHING_HERE,
-    405: "This address does not take that method.",
-    413: "That is more than a form can hold.",
-}
 TOO_OFTEN = "Please wait {minutes} {unit} before resending messages again."
 
 OPERATOR = "the operator"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,49 +102,34 @@ class Dashboard:
 
     def answer(self, request: flask.Request) -> flask.Response:
         """The answer to any request; never raises."""
-        token = trace.set(trace_of(dict(request.headers), os.environ.get("GOOGLE_CLOUD_PROJECT")))
-        try:
-            response = self._respond(request)
-        finally:
-            trace.reset(token)
+        request.max_content_length = LARGEST_FORM
+        response = answered(request, lambda: self._respond(request), lambda refusal: self._refused(request, refusal))
         return finished(request, response)
 
     def _respond(self, request: flask.Request) -> flask.Response:
-        request.max_content_length = LARGEST_FORM
+        endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
         try:
-            endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
             if endpoint in OPEN_TO_ALL:
                 return self._open_to_all(request, endpoint, arguments)
             asked = _Asked(request, self._signing_in.session_of(request), self._engine.clock.now())
-            if endpoint in CHANGING:
-                self._signing_in.refuse_foreign_form(request, asked.session)
-            routes: dict[str, Callable[..., flask.Response]] = {
-                "list": self._list,
-                "cards": self._cards,
-                "pair": self._pair,
-                "history": self._history,
-                "confirm": self._confirm,
-                "resend": self._resend,
-                "pause": self._pause,
-                "resume": self._resume,
-                "operator": self._operator,
-                "act_as": self._act_as,
-                "end_session": self._end_session,
-            }
-            return routes[endpoint](asked, **arguments)
         except NotSignedIn as error:
             return self._not_signed_in(request, str(error))
-        except Refusal as refusal:
-            return self._refused(request, refusal.status, str(refusal), retry_after=refusal.retry_after)
-        except (StoreUnavailable, NewerRecord, Unreadable, BusUnavailable) as error:
-            log.error("%s", error, extra=fields(event="unavailable"))
-            return self._refused(request, 503, UNAVAILABLE)
-        except HTTPException as error:
-            status = error.code or 500
-            return self._refused(request, status, SENTENCES.get(status, error.description or "Bad request."))
-        except Exception:
-            log.exception("An unexpected error.", extra=fields(event="unexpected"))
-            return self._refused(request, 500, UNEXPECTED)
+        if endpoint in CHANGING:
+            self._signing_in.refuse_foreign_form(request, asked.session)
+        routes: dict[str, Callable[..., flask.Response]] = {
+            "list": self._list,
+            "cards": self._cards,
+            "pair": self._pair,
+            "history": self._history,
+            "confirm": self._confirm,
+            "resend": self._resend,
+            "pause": self._pause,
+            "resume": self._resume,
+            "operator": self._operator,
+            "act_as": self._act_as,
+            "end_session": self._end_session,
+        }
+        return routes[endpoint](asked, **arguments)
 
     def _open_to_all(self, request: flask.Request, endpoint: str, arguments: Mapping[str, Any]) -> flask.Response:
         match endpoint:
@@ -218,7 +188,7 @@ class Dashboard:
 
     def _history(self, asked: _Asked, id: str) -> flask.Response:
         pair = self._own(asked, id)
-        before = _before(asked.request.args.get("before"))
+        before = time_before(asked.request.args.get("before"))
         runs = runs_of(self._engine.store, pair, before=before, limit=SHOWN + 1)
         shown = past(runs, viewer=asked.operator or asked.client_id)
         return self._page(asked, "history.html", pair=pair, past=shown, before=before)
@@ -236,18 +206,19 @@ class Dashboard:
         try:
             done = self._actions.trigger(asked.client_id, pair.id, by=asked.operator)
         except Refusal as refusal:
-            sentence = _too_often(refusal.retry_after) if refusal.retry_after is not None else str(refusal)
+            wait = refusal.retry_after
+            sentence = str(refusal) if wait is None else _too_often(wait)
             if wants_json(asked.request):
-                return self._refused(asked.request, refusal.status, sentence, retry_after=refusal.retry_after)
+                raise Refusal(refusal.status, sentence, retry_after=wait) from refusal
             return self._confirm_page(asked, self._own(asked, id), refusal.status, sentence)
         return self._acted(asked, id, _queued(done["eta_seconds"]), eta_seconds=done["eta_seconds"])
 
     def _pause(self, asked: _Asked, id: str) -> flask.Response:
-        self._actions.pause(asked.client_id, _uuid(id), by=asked.operator)
+        self._actions.pause(asked.client_id, uuid_of(id), by=asked.operator)
         return self._acted(asked, id, "Paused. Nothing is sent for this pair until you resume it.")
 
     def _resume(self, asked: _Asked, id: str) -> flask.Response:
-        warnings = self._actions.resume(asked.client_id, _uuid(id))["warnings"]
+        warnings = self._actions.resume(asked.client_id, uuid_of(id))["warnings"]
         if warnings and not wants_json(asked.request):
             return self._message(asked.request, 200, "Resumed, but something is in the way", *warnings)
         return self._acted(asked, id, " ".join(["Resumed.", *warnings]), warnings=warnings)
@@ -255,7 +226,7 @@ class Dashboard:
     def _acted(self, asked: _Asked, id: str, message: str, **more: Any) -> flask.Response:
         """The pair as it is now: a script is given its card, a browser is sent to its page."""
         if not wants_json(asked.request):
-            return flask.Response(status=303, headers={"Location": f"{asked.root}pairs/{_uuid(id)}"})
+            return flask.Response(status=303, headers={"Location": f"{asked.root}pairs/{uuid_of(id)}"})
         later = _Asked(asked.request, asked.session, self._engine.clock.now())
         root = _given_root(asked.request.form.get("root", ""))
         html = self._rendered(later, "card.html", root=root, card=self._card(later, self._own(later, id)))
@@ -276,7 +247,7 @@ class Dashboard:
         """Whoever was signed in by the machine itself may look at it as any of its clients; nobody else may."""
         if not asked.session.operator:
             raise NotFound
-        client_id = _uuid(asked.request.form.get("client_id", ""))
+        client_id = uuid_of(asked.request.form.get("client_id", ""))
         return self._signing_in.look_as(asked.request, asked.session, client_id=client_id)
 
     def _is_operator(self, session: Session) -> bool:
@@ -290,7 +261,7 @@ class Dashboard:
 
     def _own(self, asked: _Asked, id: str) -> Pair:
         """The caller's pair; an ended one is gone."""
-        stored = self._engine.store.get(PAIRS, _uuid(id))
+        stored = self._engine.store.get(PAIRS, uuid_of(id))
         if stored is None or stored.record.client_id != asked.client_id or stored.record.ended_at is not None:
             raise Refusal(404, NOT_FOUND)
         return stored.record
@@ -327,16 +298,15 @@ class Dashboard:
             **values,
         )
 
-    def _refused(
-        self, request: flask.Request, status: int, sentence: str, *, retry_after: int | None = None
-    ) -> flask.Response:
+    def _refused(self, request: flask.Request, refusal: Refusal) -> flask.Response:
+        status, wait = refusal.status, refusal.retry_after
         if wants_json(request):
-            more = {} if retry_after is None else {"retry_after_seconds": retry_after}
-            response = as_json(status, {"success": False, "error": sentence, **more})
+            more = {} if wait is None else {"retry_after_seconds": wait}
+            response = as_json(status, {"success": False, "error": str(refusal), **more})
         else:
-            response = self._message(request, status, _TITLES.get(status, "That did not work"), sentence)
-        if retry_after is not None:
-            response.headers["Retry-After"] = str(retry_after)
+            response = self._message(request, status, _TITLES.get(status, "That did not work"), str(refusal))
+        if wait is not None:
+            response.headers["Retry-After"] = str(wait)
         return response
 
     def _message(self, request: flask.Request, status: int, title: str, *sentences: str) -> flask.Response:
@@ -363,26 +333,6 @@ def _mark(asked: _Asked, cards: list[Card], why: Held | None) -> str:
     return hashlib.sha256(repr((VERSION, asked.session.id, cards, why)).encode()).hexdigest()[:20]
 
 
-def _uuid(text: str) -> str:
-    """Ids are UUIDs; anything else is a 404."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise NotFound from None
-
-
 def _given_root(text: str) -> str:
     """The way to the root from the page that asks for a part of it."""
     return text if text in {"", "../", "../../"} else ""
-
-
-def _before(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        before = msgspec.convert(text, datetime)
-    except msgspec.MsgspecError:
-        before = None
-    if before is None or before.tzinfo is None:
-        raise Refusal(400, "before must be a time with its zone, such as 2026-01-31T12:00:00Z.")
-    return before

@@ -5,29 +5,22 @@ does not exist. No answer may be cached.
 """
 
 import json
-import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import flask
-import msgspec
-from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 
 from functions.trigger.channels import Channels
 from shared.access import NotSignedIn, verifier_of
 from shared.actions import Actions, Refusal
-from shared.bus import BusUnavailable
+from shared.answering import answered, time_before, uuid_of
 from shared.engine import Engine
-from shared.logs import fields, trace, trace_of
 from shared.openapi import DOCUMENT
 from shared.presentation import moment
 from shared.settings import CORS_ORIGINS, JWT_SECRET_KEY, SettingError
-from shared.store import NewerRecord, StoreUnavailable, Unreadable
 
 MOST_HISTORY = 100
 DEFAULT_HISTORY = 20
@@ -51,8 +44,6 @@ ROUTES = Map(
 
 _Answer = dict[str, Any] | tuple[int, dict[str, Any]]
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class _Asked:
@@ -72,47 +63,32 @@ class Api:
 
     def answer(self, request: flask.Request) -> flask.Response:
         """The answer to any request; never raises."""
-        token = trace.set(trace_of(dict(request.headers), os.environ.get("GOOGLE_CLOUD_PROJECT")))
-        try:
-            return self._allow_origin(request, self._respond(request))
-        finally:
-            trace.reset(token)
+        return self._allow_origin(request, answered(request, lambda: self._respond(request), _refused))
 
     def _respond(self, request: flask.Request) -> flask.Response:
         if request.method == "OPTIONS":
             return flask.Response(status=204)
+        endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
+        if endpoint == "health":
+            return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
+        if endpoint == "openapi":
+            return _json(200, dict(DOCUMENT))
         try:
-            endpoint, arguments = ROUTES.bind_to_environ(request.environ).match()
-            if endpoint == "health":
-                return _json(200, {"status": "healthy", "service": "trigger", "timestamp": moment(self._now())})
-            if endpoint == "openapi":
-                return _json(200, dict(DOCUMENT))
             client_id = verifier_of(self._engine.settings).client_of(dict(request.headers))
-            routes: dict[str, Callable[..., _Answer]] = {
-                "trigger": self._trigger,
-                "pause": self._pause,
-                "resume": self._resume,
-                "status": self._status,
-                "history": self._history,
-                "channels": self._list_channels,
-                "put_channel": self._put_channel,
-                "delete_channel": self._delete_channel,
-            }
-            answer = routes[endpoint](_Asked(request, client_id), **arguments)
-            return _json(*answer) if isinstance(answer, tuple) else _json(200, answer)
         except NotSignedIn as error:
-            return _refusal(401, str(error), {"WWW-Authenticate": "Bearer"})
-        except Refusal as refusal:
-            return _refused(refusal)
-        except (StoreUnavailable, NewerRecord, Unreadable, BusUnavailable) as error:
-            log.error("%s", error, extra=fields(event="unavailable"))
-            return _refusal(503, "The service cannot reach its records just now. Try again shortly.")
-        except HTTPException as error:
-            sentences = {404: "There is nothing at this address.", 405: "This address does not take that method."}
-            return _refusal(error.code or 500, sentences.get(error.code or 500, error.description or "Bad request."))
-        except Exception:
-            log.exception("An unexpected error.", extra=fields(event="unexpected"))
-            return _refusal(500, "Something went wrong on our side; it has been noted.")
+            return _refused(Refusal(401, str(error)), {"WWW-Authenticate": "Bearer"})
+        routes: dict[str, Callable[..., _Answer]] = {
+            "trigger": self._trigger,
+            "pause": self._pause,
+            "resume": self._resume,
+            "status": self._status,
+            "history": self._history,
+            "channels": self._list_channels,
+            "put_channel": self._put_channel,
+            "delete_channel": self._delete_channel,
+        }
+        answer = routes[endpoint](_Asked(request, client_id), **arguments)
+        return _json(*answer) if isinstance(answer, tuple) else _json(200, answer)
 
     def _trigger(self, asked: _Asked) -> dict[str, Any]:
         return self._actions.trigger(asked.client_id, _broadcast_id(asked.request))
@@ -124,12 +100,15 @@ class Api:
         return self._actions.resume(asked.client_id, _broadcast_id(asked.request))
 
     def _status(self, asked: _Asked, id: str) -> dict[str, Any]:
-        return self._actions.status(asked.client_id, _uuid(id))
+        return self._actions.status(asked.client_id, uuid_of(id))
 
     def _history(self, asked: _Asked, id: str) -> dict[str, Any]:
         arguments = asked.request.args
         return self._actions.history(
-            asked.client_id, _uuid(id), before=_before(arguments.get("before")), limit=_limit(arguments.get("limit"))
+            asked.client_id,
+            uuid_of(id),
+            before=time_before(arguments.get("before")),
+            limit=_limit(arguments.get("limit")),
         )
 
     def _list_channels(self, asked: _Asked) -> dict[str, Any]:
@@ -187,15 +166,7 @@ def _broadcast_id(request: flask.Request) -> str:
     id = body["broadcast_id"]
     if not isinstance(id, str):
         raise Refusal(400, "broadcast_id must be text.")
-    return _uuid(id)
-
-
-def _uuid(text: str) -> str:
-    """Ids are UUIDs; anything else is a 404."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise NotFound from None
+    return uuid_of(id)
 
 
 def _limit(text: str | None) -> int:
@@ -206,21 +177,9 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _before(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        before = msgspec.convert(text, datetime)
-    except msgspec.MsgspecError:
-        before = None
-    if before is None or before.tzinfo is None:
-        raise Refusal(400, "before must be a time with its zone, such as 2026-01-31T12:00:00Z.")
-    return before
-
-
-def _refused(refusal: Refusal) -> flask.Response:
+def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> flask.Response:
     body: dict[str, Any] = {"success": False, "error": str(refusal)}
-    headers = {}
+    headers = dict(headers or {})
     if refusal.details is not None:
         body["details"] = refusal.details
     if refusal.retry_after is not None:
@@ -229,11 +188,7 @@ def _refused(refusal: Refusal) -> flask.Response:
     return _json(refusal.status, body, headers)
 
 
-def _refusal(status: int, sentence: str, headers: dict[str, str] | None = None) -> flask.Response:
-    return _json(status, {"success": False, "error": sentence}, headers)
-
-
-def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> flask.Response:
+def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> flask.Response:
     response = flask.Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
