@@ -176,21 +176,24 @@ def throttle(pace: Pace, *, now: datetime, retry_after: float, probe: bool, deta
 
 
 def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
-    """Telegram does not accept the bot itself. Each probe refused doubles the block, up to 15 minutes."""
+    """Telegram does not accept the bot itself. Each probe refused doubles the block, up to 15 minutes; its second message adds
+    nothing.
+    """
     gate = pace.gate
-    if gate is not None and gate.reason is GateReason.BOT_UNUSABLE and not probe:
+    if gate is not None and gate.reason is GateReason.BOT_UNUSABLE and not (probe and gate.probing):
         return unchanged(None)
     return _closed(pace, GateReason.BOT_UNUSABLE, now=now, detail=detail)
 
 
 def unreachable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decision[Pace, None]:
-    """Calls do not reach Telegram. Each probe that does not either doubles the block, up to 15 minutes.
+    """Calls do not reach Telegram. Each probe that does not either doubles the block, up to 15 minutes; its second message adds
+    nothing.
 
     Only a probe says so of a gate that is closed already: what else is under way left before the gate was closed. One that is
     closed for refusals stays so: a refused probe would open it otherwise.
     """
     gate = pace.gate
-    if gate is not None and not probe:
+    if gate is not None and not (probe and gate.probing):
         return unchanged(None)
     if gate is not None and gate.reason is GateReason.REFUSALS:
         return _closed(pace, GateReason.REFUSALS, now=now, detail=gate.detail)

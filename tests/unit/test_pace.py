@@ -340,6 +340,12 @@ def test_each_refused_probe_doubles_the_block_up_to_a_quarter_of_an_hour() -> No
     assert gate(pace).since == NOON
 
 
+def test_the_second_message_of_a_refused_probe_adds_nothing() -> None:
+    once = unusable(probed(unusable()), now=at(seconds=30), probe=True)
+
+    assert unusable(once, now=at(seconds=31), probe=True) == once
+
+
 def test_a_throttled_bot_that_becomes_unusable_is_said_to_be_so() -> None:
     closed = gate(unusable(throttled(10), now=at(seconds=3)))
 
@@ -438,6 +444,14 @@ def test_each_probe_that_reaches_nobody_doubles_the_block_up_to_a_quarter_of_an_
         blocks.append(pace.gate.blocked_until - now)
 
     assert blocks == [FIRST_BLOCK * 2, FIRST_BLOCK * 4, FIRST_BLOCK * 8, FIRST_BLOCK * 16, *[LONGEST_BLOCK] * 3]
+
+
+@pytest.mark.parametrize("reason", [GateReason.UNREACHABLE, GateReason.REFUSALS])
+def test_the_second_message_of_a_probe_that_reaches_nobody_adds_nothing(reason: GateReason) -> None:
+    closed = widely_refused() if reason is GateReason.REFUSALS else lost_connection(Pace(), NOON)
+    once = lost_connection(probed(closed), at(seconds=30), probe=True)
+
+    assert lost_connection(once, at(seconds=31), probe=True) is once
 
 
 def test_a_probe_that_telegram_throttles_shows_that_it_is_reached() -> None:
