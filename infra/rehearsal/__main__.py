@@ -1,7 +1,9 @@
 """`make rehearse`: the deployed functions on Google's emulators, from the first broadcast to the count of what it cost."""
 
+import re
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +24,7 @@ BUILD = Path(__file__).parents[2] / "build"
 NOTHING_DUE = '"event": "tick_done"'
 IDLE = (10, 1_000, 10_000)
 PATIENCE = 120.0
+TIMEOUT = 30.0
 MOST_READS, MOST_WRITES = 5, 6
 """The budget of a scheduled broadcast that replaces both messages. What the pace's document costs is shared by all of a second."""
 
@@ -58,7 +61,7 @@ def main(pairs: int, rate: float, idle: bool) -> None:
 
 
 def rehearse(production: Production, pairs: int, idle: tuple[int, ...]) -> None:
-    """A first broadcast of every pair, a second that replaces it, a Resend, ticks with nothing due. Raises Unmet, TooSlow."""
+    """A first broadcast of every pair, a second that replaces it, two of Resend, ticks with nothing due. Raises Unmet, TooSlow."""
     production.import_pairs(pairs)
     patience = PATIENCE + pairs
     click.echo(f"{pairs} pairs are due.")
@@ -106,33 +109,60 @@ def _broadcast(production: Production, title: str, pairs: int, patience: float) 
 
 
 def _resend(production: Production) -> None:
-    pair = production.pairs()[0]
+    """By the API, and of another pair on the dashboard, if there is one."""
+    pairs = production.pairs()
+    _count_resend(production, pairs[0], "Resend", _press_by_api)
+    if len(pairs) > 1:
+        _count_resend(production, pairs[1], "Resend on the dashboard", _press_on_dashboard)
+
+
+def _count_resend(production: Production, pair: Pair, title: str, press: Callable[[Production, Pair], None]) -> None:
     operations = production.operations
     operations.clear()
-    now = MachineClock().now()
-    token = jwt.encode(
-        {"sub": pair.client_id, "type": "access", "exp": now + timedelta(minutes=5)}, SECRET, algorithm="HS256"
-    )
-    answer = requests.post(
-        production.url("trigger", "api/broadcast/trigger"),
-        json={"broadcast_id": pair.id},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-    )
-    if answer.status_code != 200:
-        raise Unmet(f"Resend was answered {answer.status_code}: {answer.text}")
+    since = MachineClock().now()
+    press(production, pair)
 
     def settled() -> bool:
         stored = production.store.get(PAIRS, pair.id)
         run = None if stored is None or stored.record.run is not None else stored.record.last_broadcast
-        return run is not None and run.claimed_at >= now
+        return run is not None and run.claimed_at >= since
 
     production.wait_until(settled, PATIENCE)
     reads, writes = operations.of("get") + operations.of("found"), operations.of("write")
     click.echo(
-        f"Resend: sent; {reads} reads, {writes} writes, the pace's {operations.of('get', 'pace')} and"
+        f"{title}: sent; {reads} reads, {writes} writes, the pace's {operations.of('get', 'pace')} and"
         f" {operations.of('write', 'pace')} among them"
     )
+
+
+def _press_by_api(production: Production, pair: Pair) -> None:
+    url = production.url("trigger", "api/broadcast/trigger")
+    answer = requests.post(url, json={"broadcast_id": pair.id}, headers=_authorization(pair), timeout=TIMEOUT)
+    if answer.status_code != 200:
+        raise Unmet(f"Resend was answered {answer.status_code}: {answer.text}")
+
+
+def _press_on_dashboard(production: Production, pair: Pair) -> None:
+    """Sign in, which leads to the list, and submit the form of the pair's button: as a browser does that runs no scripts."""
+    browser = requests.Session()
+    page = browser.post(production.url("dashboard", "session"), headers=_authorization(pair), timeout=TIMEOUT)
+    found = re.search(r'name="form_token" value="([0-9a-f]+)"', page.text)
+    if page.status_code != 200 or found is None:
+        raise Unmet(f"signing in on the dashboard was answered {page.status_code}: {page.text[:500]}")
+    answer = browser.post(
+        production.url("dashboard", f"pairs/{pair.id}/resend"),
+        data={"form_token": found[1]},
+        headers={"Sec-Fetch-Site": "same-origin"},
+        timeout=TIMEOUT,
+    )
+    if answer.status_code != 200 or not answer.url.endswith(f"/pairs/{pair.id}"):
+        raise Unmet(f"Resend on the dashboard was answered {answer.status_code} at {answer.url}: {answer.text[:500]}")
+
+
+def _authorization(pair: Pair) -> dict[str, str]:
+    expires = MachineClock().now() + timedelta(minutes=5)
+    token = jwt.encode({"sub": pair.client_id, "type": "access", "exp": expires}, SECRET, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _check(production: Production, pairs: int) -> None:

@@ -56,6 +56,8 @@ def test_a_rehearsal_keeps_the_promises_and_says_what_it_took(
     said = capsys.readouterr().out
     assert "34 messages stand in 34 channels, each as recorded; none doubled, no 429" in said
     assert "of its own" in said
+    assert "Resend: sent" in said
+    assert "Resend on the dashboard: sent" in said
     assert said.count("1 query that found 0, 1 read of the pace") == 2
     no_secret_in(said + "".join(process.said for process in production.processes.values()))
 
