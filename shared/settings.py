@@ -59,8 +59,8 @@ def _seconds(text: str) -> float:
 
 def _port(text: str) -> int:
     value = int(text)
-    if not 0 <= value <= 65535:
-        raise ValueError("it must be between 0 and 65535")
+    if not 1 <= value <= 65535:
+        raise ValueError("it must be between 1 and 65535")
     return value
 
 
