@@ -27,7 +27,7 @@ DOCUMENT: Mapping[str, Any] = {
                 "type": "apiKey",
                 "in": "cookie",
                 "name": "__Host-broadcast-manager",
-                "description": "The dashboard's session; without `__Host-` on http://127.0.0.1.",
+                "description": "The dashboard's session; on http://127.0.0.1:8080 its name is `broadcast-manager-8080`.",
             },
         },
     },

@@ -30,7 +30,7 @@ class SigningIn:
 
     def session_of(self, request: flask.Request) -> Session:
         """The session a request carries. Raises NotSignedIn."""
-        value = request.cookies.get(transport.cookie_name(private=_is_private(request)))
+        value = request.cookies.get(transport.cookie_name(request.headers, scheme=request.scheme))
         if not value:
             raise NotSignedIn("Sign in first.")
         return self._sessions.read(value, now=self._engine.clock.now())
@@ -57,15 +57,12 @@ class SigningIn:
     def _begun(self, request: flask.Request, session: Session) -> flask.Response:
         """The way to the list, with a new session."""
         response = _onward(request, pages.root_of(request.path) or "./")
-        cookie = transport.session_cookie(self._sessions.sign(session), private=_is_private(request))
-        response.headers["Set-Cookie"] = cookie
-        return response
+        return _with_session(request, response, self._sessions.sign(session))
 
     def end(self, request: flask.Request) -> flask.Response:
         """The way to the page for signing in, without a session."""
         response = _onward(request, f"{pages.root_of(request.path)}sign-in")
-        response.headers["Set-Cookie"] = transport.session_cookie("", private=_is_private(request))
-        return response
+        return _with_session(request, response, "")
 
     def form_token(self, session: Session) -> str:
         """What the forms of this session carry."""
@@ -82,8 +79,9 @@ class SigningIn:
         return Sessions(secrets_of(self._engine.settings))
 
 
-def _is_private(request: flask.Request) -> bool:
-    return transport.is_private(request.headers, scheme=request.scheme)
+def _with_session(request: flask.Request, response: flask.Response, value: str) -> flask.Response:
+    response.headers["Set-Cookie"] = transport.session_cookie(value, request.headers, scheme=request.scheme)
+    return response
 
 
 def _onward(request: flask.Request, location: str) -> flask.Response:

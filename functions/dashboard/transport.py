@@ -19,22 +19,28 @@ def is_private(headers: Headers, *, scheme: str) -> bool:
 
 def may_carry_a_session(headers: Headers, *, scheme: str) -> bool:
     """Over https, or without leaving this machine; elsewhere anybody on the way could take the cookie."""
-    return is_private(headers, scheme=scheme) or _without_port(headers.get("Host", "")) in LOOPBACK
+    return is_private(headers, scheme=scheme) or _split_port(headers.get("Host", ""))[0] in LOOPBACK
 
 
-def cookie_name(*, private: bool) -> str:
-    """With `__Host-` no other host and no unencrypted answer can set it (RFC 6265bis section 4.1.3)."""
-    return f"__Host-{COOKIE}" if private else COOKIE
+def cookie_name(headers: Headers, *, scheme: str) -> str:
+    """With `__Host-` no other host and no unencrypted answer can set it (RFC 6265bis section 4.1.3).
+
+    Without https the port is in the name: cookies know none (RFC 6265 section 8.5), and another engine may run on this machine.
+    """
+    if is_private(headers, scheme=scheme):
+        return f"__Host-{COOKIE}"
+    _, port = _split_port(headers.get("Host", ""))
+    return f"{COOKIE}-{port}" if port else COOKIE
 
 
-def session_cookie(value: str, *, private: bool) -> str:
+def session_cookie(value: str, headers: Headers, *, scheme: str) -> str:
     """The header `Set-Cookie` that begins a session; with an empty value the one that ends it."""
     return dump_cookie(
-        cookie_name(private=private),
+        cookie_name(headers, scheme=scheme),
         value,
         max_age=LIFE if value else 0,
         path="/",
-        secure=private,
+        secure=is_private(headers, scheme=scheme),
         httponly=True,
         samesite="Lax",
     )
@@ -57,6 +63,6 @@ def may_sign_in(headers: Headers, *, websites: Sequence[str]) -> bool:
     return bearer or came_from_here(headers) or headers.get("Origin") in websites
 
 
-def _without_port(host: str) -> str:
+def _split_port(host: str) -> tuple[str, str]:
     name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    return (name, port) if colon and port.isdigit() else (host, "")

@@ -54,10 +54,8 @@ def _answer(request: Request, code: str, links: SignInLinks, sessions: Sessions,
     if isinstance(granted, Void):
         return _page(404 if granted is Void.UNKNOWN else 410, SENTENCES[granted], ANOTHER)
     session = _session(granted, clock)
-    private = transport.is_private(request.headers, scheme=request.scheme)
-    response = flask.Response(status=303, headers={"Location": "../"})
-    response.headers["Set-Cookie"] = transport.session_cookie(sessions.sign(session), private=private)
-    return response
+    cookie = transport.session_cookie(sessions.sign(session), request.headers, scheme=request.scheme)
+    return flask.Response(status=303, headers={"Location": "../", "Set-Cookie": cookie})
 
 
 def _session(granted: Grant, clock: Clock) -> Session:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -94,7 +95,8 @@ def sign_in(context: BrowserContext, served: Served, *, operator: bool) -> None:
     """What signing in leaves in the browser."""
     session = Session(id=str(uuid4()), client_id=OWNER, operator=operator, expires_at=NOON + timedelta(hours=12))
     value = Sessions([SECRET]).sign(session)
-    context.add_cookies([{"name": "broadcast-manager", "value": value, "url": served.url, "httpOnly": True}])
+    name = f"broadcast-manager-{urlsplit(served.url).port}"
+    context.add_cookies([{"name": name, "value": value, "url": served.url, "httpOnly": True}])
 
 
 def stop_time(page: Page, at: datetime = NOON) -> None:

@@ -260,6 +260,20 @@ def test_only_a_browser_can_say_that_a_page_of_ours_asked(headers: dict[str, str
 
 
 @pytest.mark.parametrize(
+    ("host", "scheme", "name"),
+    [
+        ("127.0.0.1:8080", "http", "broadcast-manager-8080"),
+        ("[::1]:8081", "http", "broadcast-manager-8081"),
+        ("[::1]", "http", "broadcast-manager"),
+        ("localhost", "http", "broadcast-manager"),
+        ("shop.example:8443", "https", "__Host-broadcast-manager"),
+    ],
+)
+def test_engines_on_one_machine_do_not_take_each_others_cookie(host: str, scheme: str, name: str) -> None:
+    assert transport.cookie_name(Headers({"Host": host}), scheme=scheme) == name
+
+
+@pytest.mark.parametrize(
     ("host", "scheme", "may"),
     [
         ("127.0.0.1:8080", "http", True),

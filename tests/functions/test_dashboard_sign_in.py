@@ -56,6 +56,22 @@ def test_a_browser_that_knows_a_password_for_this_host_is_signed_in_by_no_other_
     assert "Set-Cookie" not in answer.headers
 
 
+def test_a_session_of_an_engine_at_another_port_is_left_alone(world: World) -> None:
+    """A browser sends both cookies to both; signing in at one must not sign anybody out at the other."""
+    client = world.apps["dashboard"].test_client()
+    there, here = {"Host": "localhost:8080"}, {"Host": "localhost:8081"}
+    client.set_cookie("broadcast-manager-8080", "another-engine", domain="localhost")
+
+    first = client.get("/", headers=here).status_code
+    client.post("/session", headers={**bearer(OWNER), **here})
+
+    assert (first, client.get("/", headers=here).status_code) == (401, 200)
+    kept = client.get_cookie("broadcast-manager-8080", domain="localhost")
+    assert kept is not None
+    assert kept.value == "another-engine"
+    assert client.get("/", headers=there).status_code == 401
+
+
 def test_over_https_the_cookie_belongs_to_this_host_alone(world: World) -> None:
     client = world.apps["dashboard"].test_client()
 
