@@ -55,7 +55,8 @@ class Alone:
 
     def place(self, slot: float, tempo: Tempo, *, needs: float) -> float | None:
         step = tempo.step.total_seconds()
-        # Late by less than a step, it loses no departure; where steps are short, to wait for a moment costs more than it is worth.
+        # It may come late for its moment; `leave` keeps the distance all the same, and where steps are short, waiting for all it
+        # needs costs more departures than it saves.
         ready = self._clock.monotonic() + min(needs, step)
         with self._lock:
             moment = max(slot, ready, self._next_place)

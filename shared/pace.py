@@ -180,7 +180,7 @@ def bot_unusable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Deci
     nothing.
     """
     gate = pace.gate
-    if gate is not None and gate.reason is GateReason.BOT_UNUSABLE and not (probe and gate.probing):
+    if gate is not None and gate.reason is GateReason.BOT_UNUSABLE and not (probe and _awaits_answer(gate, now)):
         return unchanged(None)
     return _closed(pace, GateReason.BOT_UNUSABLE, now=now, detail=detail)
 
@@ -193,11 +193,16 @@ def unreachable(pace: Pace, *, now: datetime, probe: bool, detail: str) -> Decis
     closed for refusals stays so: a refused probe would open it otherwise.
     """
     gate = pace.gate
-    if gate is not None and not (probe and gate.probing):
+    if gate is not None and not (probe and _awaits_answer(gate, now)):
         return unchanged(None)
     if gate is not None and gate.reason is GateReason.REFUSALS:
         return _closed(pace, GateReason.REFUSALS, now=now, detail=gate.detail)
     return _closed(pace, GateReason.UNREACHABLE, now=now, detail=detail)
+
+
+def _awaits_answer(gate: Gate, now: datetime) -> bool:
+    """Whether a probe's answer is news: it is on its way, or one of its messages ended without a call and the other did not."""
+    return gate.probing or now >= gate.blocked_until
 
 
 def refusals_since(pace: Pace, *, now: datetime) -> datetime:

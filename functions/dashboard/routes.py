@@ -104,6 +104,8 @@ class Dashboard:
         """The answer to any request; never raises."""
         request.max_content_length = LARGEST_FORM
         response = answered(request, lambda: self._respond(request), lambda refusal: self._refused(request, refusal))
+        # functions-framework reads what is left of the body, and would answer 500 instead.
+        request.max_content_length = None
         return finished(request, response)
 
     def _respond(self, request: flask.Request) -> flask.Response:

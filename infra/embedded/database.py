@@ -27,17 +27,20 @@ syncs of the disk that go with it."""
 
 @dataclass(eq=False)
 class _Write:
-    """One statement that waits to be run, then how it ended."""
+    """One statement that waits to be run, then how it ended: committed, or not for this reason."""
 
     statement: str
     parameters: Sequence[Any]
     changed: int = 0
+    committed: bool = False
     error: Exception | None = None
-    done: bool = False
-    """Its changes are committed, or `error` says why there are none."""
+
+    @property
+    def waits(self) -> bool:
+        return not self.committed and self.error is None
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """What is wrong with this statement alone is kept for whoever wrote it. Raises what is wrong with the file."""
+        """What is wrong with this statement alone is kept for whoever wrote it. Raises what may be wrong with the file."""
         try:
             self.changed = connection.execute(self.statement, self.parameters).rowcount
         except sqlite3.OperationalError:
@@ -75,14 +78,8 @@ class Database:
         with self._lock:
             self._in_transaction = get_ident()
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
+                with self._committed():
                     yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:  # SQLite ends it by itself when the disk is full
-                        self._connection.execute("ROLLBACK")
-                    raise
             except sqlite3.OperationalError as error:
                 raise self._unavailable(error) from error
             finally:
@@ -96,31 +93,48 @@ class Database:
         else:
             self._waiting.append(write)
             with self._lock:
-                if not write.done:
-                    self._run([self._waiting.popleft() for _ in range(len(self._waiting))])
+                if write.waits:
+                    self._run_waiting()
+        if isinstance(write.error, sqlite3.OperationalError):
+            raise self._unavailable(write.error) from write.error
         if write.error is not None:
             raise write.error
         return write.changed
 
+    def _run_waiting(self) -> None:
+        """Run everything that waits, for whichever threads. What an interruption leaves waiting is run by those themselves."""
+        try:
+            self._run([write for write in list(self._waiting) if write.waits])
+        finally:
+            while self._waiting and not self._waiting[0].waits:
+                self._waiting.popleft()
+
     def _run(self, writes: Sequence[_Write]) -> None:
-        """Run them for whichever threads wait for them. Each is applied or not by itself; they are committed together."""
-        fault: Exception | None = self._unavailable("a thread was interrupted")
+        """Each is applied or not by itself, and they are committed together; if that fails, none is applied."""
         try:
             if len(writes) == 1:
                 writes[0].run(self._connection)
             else:
-                with self.transaction() as connection:
+                with self._committed():
                     for write in writes:
-                        write.run(connection)
-            fault = None
-        except sqlite3.OperationalError as error:
-            fault = self._unavailable(error)
-        except StoreUnavailable as error:
-            fault = error
-        finally:
+                        write.run(self._connection)
+        except sqlite3.Error as error:
             for write in writes:
-                write.error = fault or write.error
-                write.done = True
+                write.error = type(error)(*error.args)  # one each, for each thread raises its own
+        else:
+            for write in writes:
+                write.committed = write.error is None
+
+    @contextmanager
+    def _committed(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                self._connection.execute("ROLLBACK")
+            raise
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises StoreUnavailable."""

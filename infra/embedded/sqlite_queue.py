@@ -19,6 +19,9 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS events_dead ON events (id) WHERE dead_at IS NOT NULL",
 )
 
+MOST_ROWS = 1000
+"""In one statement; it may have 32,766 parameters (SQLite, Limits), and each row has four."""
+
 
 class SqliteQueue:
     """An event queue in one file. An event published by another process is found when the queue is looked at next."""
@@ -32,21 +35,29 @@ class SqliteQueue:
             database.execute(statement)
 
     def publish(self, events: Sequence[Event]) -> None:
-        if not events:
-            return
         now = self._clock.now().timestamp()
-        marks = ", ".join(["(?, ?, ?, ?)"] * len(events))
-        parameters = [value for event in events for value in (event.topic.value, encode(event), now, now)]
+        rows = [(event.topic.value, encode(event), now, now) for event in events]
+        pieces = [rows[first : first + MOST_ROWS] for first in range(0, len(rows), MOST_ROWS)]
         try:
-            self._database.execute(
-                f"INSERT INTO events (topic, data, published_at, deliver_at) VALUES {marks}", parameters
-            )
+            if len(pieces) == 1:
+                self._insert(pieces[0])
+            elif pieces:
+                with self._database.transaction():
+                    for piece in pieces:
+                        self._insert(piece)
         except StoreUnavailable as error:
             raise BusUnavailable(str(error)) from error
         for topic in {event.topic for event in events}:
             with self._published[topic]:
                 self._news[topic] = True
                 self._published[topic].notify_all()
+
+    def _insert(self, rows: Sequence[tuple[str, bytes, float, float]]) -> None:
+        marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
+        self._database.execute(
+            f"INSERT INTO events (topic, data, published_at, deliver_at) VALUES {marks}",
+            [value for row in rows for value in row],
+        )
 
     def take(self, topic: Topic, limit: int) -> list[Taken]:
         now = self._clock.now()

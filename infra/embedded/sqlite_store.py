@@ -22,6 +22,9 @@ ADDED_FIELDS = {
     **dict.fromkeys(CHANNEL_FIELDS, "INTEGER"),
 }
 """Columns of `pairs` that databases made by an earlier version lack."""
+COLUMNS = 1
+"""To be raised whenever a column is derived otherwise, or an upgrade of records changes one: a write touches only the columns it
+changes, so each file is filled anew once. Kept as the file's `user_version`."""
 
 # With a rowid: rows of two thousand bytes would not fit into the pages of a table without one, and each write would take more.
 PAIRS_TABLE = (
@@ -55,9 +58,10 @@ class SqliteStore:
         self._database = database
         self._clock = clock
         database.execute(PAIRS_TABLE)
-        if _missing_fields(database):
+        if _columns_of(database) != COLUMNS:
             with database.transaction() as connection:
-                self._add_fields(connection, _missing_fields(database))
+                if _columns_of(database) != COLUMNS:  # another process may have been first
+                    self._fill_columns(connection)
         for statement in SCHEMA:
             database.execute(statement)
 
@@ -159,16 +163,17 @@ class SqliteStore:
             for collection in (PAIRS, HISTORY)
         )
 
-    def _add_fields(self, connection: sqlite3.Connection, fields: Sequence[str]) -> None:
-        for field in fields:
-            connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} {ADDED_FIELDS[field]}")
-            connection.execute(f"DROP INDEX IF EXISTS pairs_{field}")  # those of channels were on the JSON
-        if fields:
-            settings = ", ".join(f"{field} = ?" for field in fields)
-            for stored in self.all_pairs():
-                columns = _columns(PAIRS, stored.record)
-                values = (columns[field] for field in fields)
-                connection.execute(f"UPDATE pairs SET {settings} WHERE id = ?", (*values, stored.id))
+    def _fill_columns(self, connection: sqlite3.Connection) -> None:
+        there = {row[1] for row in self._database.rows("PRAGMA table_info(pairs)")}
+        for field in ADDED_FIELDS:
+            if field not in there:
+                connection.execute(f"ALTER TABLE pairs ADD COLUMN {field} {ADDED_FIELDS[field]}")
+                connection.execute(f"DROP INDEX IF EXISTS pairs_{field}")  # those of channels were on the JSON
+        for stored in self.all_pairs():
+            columns = _columns(PAIRS, stored.record)
+            settings = ", ".join(f"{name} = ?" for name in columns)
+            connection.execute(f"UPDATE pairs SET {settings} WHERE id = ?", (*columns.values(), stored.id))
+        connection.execute(f"PRAGMA user_version = {COLUMNS}")
 
     def _count(self, which: str, *parameters: float) -> int:
         count: int = self._database.rows(f"SELECT count(*) FROM pairs WHERE {which}", parameters)[0][0]
@@ -180,9 +185,9 @@ class SqliteStore:
         return [Stored(id, record, version, now) for id, version, record in read if record is not None]
 
 
-def _missing_fields(database: Database) -> list[str]:
-    there = {row[1] for row in database.rows("PRAGMA table_info(pairs)")}
-    return [field for field in ADDED_FIELDS if field not in there]
+def _columns_of(database: Database) -> int:
+    version: int = database.rows("PRAGMA user_version")[0][0]
+    return version
 
 
 def _columns(collection: Collection[R], record: R) -> Mapping[str, Any]:

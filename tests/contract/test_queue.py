@@ -132,6 +132,14 @@ def test_topics_do_not_mix(queue: EventQueue) -> None:
     assert names(take(queue)) == ["a"]
 
 
+def test_however_many_are_published_at_once_all_come_in_order(queue: EventQueue) -> None:
+    many = [str(number) for number in range(9_000)]
+
+    queue.publish([message(name) for name in many])
+
+    assert names(take(queue, len(many) + 1)) == many
+
+
 def test_publishing_nothing_is_no_event(queue: EventQueue) -> None:
     queue.publish([])
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import permutations
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, get_ident
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 
 from infra.benchmark.waiting import wait_until
 from infra.embedded import database as database_module
+from infra.embedded import sqlite_store
 from infra.embedded.database import Database
 from infra.embedded.sqlite_store import SqliteStore
 from shared.decision import Decision
@@ -283,27 +285,57 @@ def test_two_processes_may_bring_an_older_file_up_to_date_at_once(file: Path) ->
         assert list(threads.map(open_it, range(4))) == [0] * 4
 
 
-@pytest.mark.parametrize("back", [False, True])
-def test_every_column_follows_its_record(database: Database, store: SqliteStore, back: bool) -> None:
+def some_states() -> list[Pair]:
+    """Each column has a value in one that it lacks in another."""
     plain = a_pair()
-    full = replace(
-        failed(claimed(plain), NOON),
-        client_id=str(uuid4()),
-        open_channel_id=-1007,
-        closed_channel_id=-1008,
-        expire_at=at(days=30),
-    )
-    before, after = (full, plain) if back else (plain, full)
-    store.create(PAIRS, "changed", before)
-    store.create(PAIRS, "made so", after)
+    ended = replace(failed(claimed(plain), NOON), client_id=str(uuid4()), expire_at=at(days=30))
+    return [
+        plain,
+        claimed(plain),
+        started(claimed(plain), OPEN),
+        replace(ended, open_channel_id=-1007, closed_channel_id=-1008),
+    ]
+
+
+@pytest.mark.parametrize(("before", "after"), list(permutations(range(4), 2)))
+def test_every_column_follows_its_record(database: Database, store: SqliteStore, before: int, after: int) -> None:
+    states = some_states()
+    store.create(PAIRS, "changed", states[before])
+    store.create(PAIRS, "made so", states[after])
 
     stored = store.get(PAIRS, "changed")
     assert stored is not None
-    store.replace(PAIRS, stored, after)
+    store.replace(PAIRS, stored, states[after])
 
     rows = database.rows("SELECT * FROM pairs ORDER BY id")
-    assert len(rows[0]) == 3 + 8
     assert rows[0][2:] == rows[1][2:]
+
+
+def test_those_states_differ_in_every_column(database: Database, store: SqliteStore) -> None:
+    for number, pair in enumerate(some_states()):
+        store.create(PAIRS, str(number), pair)
+
+    columns = list(zip(*database.rows("SELECT * FROM pairs"), strict=True))[3:]
+
+    assert len(columns) == 8
+    assert all(len(set(values)) > 1 for values in columns)
+
+
+def test_a_file_whose_columns_were_derived_otherwise_is_filled_anew_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = a_pair()
+    opened = Database(file)
+    SqliteStore(opened, ManualClock()).create(PAIRS, pair.id, pair)
+    opened.execute("UPDATE pairs SET wake_at = NULL, open_channel_id = NULL")
+    found = []
+    for version in (sqlite_store.COLUMNS, sqlite_store.COLUMNS + 1):
+        monkeypatch.setattr(sqlite_store, "COLUMNS", version)
+        store = SqliteStore(opened, ManualClock())
+        found.append((store.count_due(NOON), len(store.pairs_of_channel(pair.open_channel_id))))
+    opened.close()
+
+    assert found == [(0, 0), (1, 1)]
 
 
 # --- queries ----------------------------------------------------------------------------------------------------------
@@ -387,14 +419,18 @@ def words(database: Database) -> Database:
 
 
 @contextmanager
-def held_up(database: Database, statements: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[list[Future[int]]]:
+def held_up(
+    database: Database, statements: Sequence[tuple[str, Sequence[Any]]], *, then: Callable[[], None] = lambda: None
+) -> Iterator[list[Future[int]]]:
     """These statements come, each in a thread of its own and in this order, while a transaction is on; it ends with the block."""
-    with ThreadPoolExecutor(len(statements)) as threads, database.transaction():
-        writes: list[Future[int]] = []
-        for statement, parameters in statements:
-            writes.append(threads.submit(database.execute, statement, parameters))
-            wait_until(lambda: len(database._waiting) == len(writes), PATIENCE, lambda: "a write does not wait")
-        yield writes
+    with ThreadPoolExecutor(len(statements)) as threads, database._lock:
+        with database.transaction():
+            writes: list[Future[int]] = []
+            for statement, parameters in statements:
+                writes.append(threads.submit(database.execute, statement, parameters))
+                wait_until(lambda: len(database._waiting) == len(writes), PATIENCE, lambda: "a write does not wait")
+            yield writes
+        then()
 
 
 def test_writes_that_wait_are_committed_together_and_each_is_told_its_own_result(words: Database) -> None:
@@ -441,6 +477,38 @@ def test_when_the_file_fails_under_writes_that_wait_none_is_applied_and_each_is_
     assert all(isinstance(write.exception(), StoreUnavailable) for write in writes)
     assert words.rows("SELECT * FROM words") == []
     assert words.execute(insert, ("a",)) == 1
+
+
+def test_an_interrupted_thread_takes_no_other_threads_write_with_it(
+    words: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert, run = "INSERT INTO words VALUES (?, 1)", database_module._Write.run
+    interrupted: list[int] = []
+
+    def run_until_interrupted(write: Any, connection: sqlite3.Connection) -> None:
+        if write.parameters == ("b",) and not interrupted:
+            interrupted.append(get_ident())
+            raise KeyboardInterrupt
+        run(write, connection)
+
+    monkeypatch.setattr(database_module._Write, "run", run_until_interrupted)
+    with held_up(words, [(insert, (word,)) for word in "abc"]) as writes:
+        pass
+
+    told = dict(zip("abc", [write.exception() for write in writes], strict=True))
+    assert sorted(type(error).__name__ for error in told.values()) == ["KeyboardInterrupt", "NoneType", "NoneType"]
+    rows = [word for (word,) in words.rows("SELECT word FROM words")]
+    assert {word for word, error in told.items() if error is None} <= set(rows)
+
+
+def test_when_the_file_is_closed_under_writes_that_wait_each_is_told_by_an_error_of_its_own(words: Database) -> None:
+    insert = "INSERT INTO words VALUES (?, 1)"
+    with held_up(words, [(insert, (word,)) for word in "ab"], then=words.close) as writes:
+        pass
+
+    first, second = (write.exception() for write in writes)
+    assert (str(first), str(second)) == ("Cannot operate on a closed database.",) * 2
+    assert first is not second
 
 
 def test_a_write_inside_a_transaction_is_part_of_it_and_those_that_wait_are_not(words: Database) -> None:

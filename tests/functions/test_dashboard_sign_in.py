@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from functions.dashboard.routes import LARGEST_FORM
 from functions.dashboard.signing_in import NOT_PRIVATE
 from shared.sessions import LIFE, Session, Sessions
 from tests.clocks import NOON
@@ -241,3 +242,16 @@ def test_what_the_operator_does_as_a_client_is_told_as_the_operators(world: Worl
     assert world.pair(pair).pause_reason == "paused by the operator"
     assert "by you" in words(browser.get(f"/pairs/{pair.id}/history").text)
     assert "by the operator" in words(Browser(world, OWNER).get(f"/pairs/{pair.id}/history").text)
+
+
+@pytest.mark.parametrize(("signed_in", "status"), [(True, 413), (False, 401)])
+def test_a_form_larger_than_any_of_ours_is_answered_in_words_and_not_read(
+    world: World, signed_in: bool, status: int
+) -> None:
+    browser = Browser(world, OWNER if signed_in else None)
+
+    answer = browser.submit("/session/end", more="x" * LARGEST_FORM)
+
+    assert answer.status_code == status
+    assert "X-Google-Status" not in answer.headers
+    assert ("That is more than a request may hold." in answer.text) is signed_in

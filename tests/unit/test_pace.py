@@ -446,6 +446,25 @@ def test_each_probe_that_reaches_nobody_doubles_the_block_up_to_a_quarter_of_an_
     assert blocks == [FIRST_BLOCK * 2, FIRST_BLOCK * 4, FIRST_BLOCK * 8, FIRST_BLOCK * 16, *[LONGEST_BLOCK] * 3]
 
 
+def without_a_call(probing: Pace) -> Pace:
+    """One message of the probe was put off."""
+    return after(probing, probe_void(probing, now=at(seconds=30)))
+
+
+def test_a_refused_message_doubles_the_block_though_the_other_one_of_its_probe_ended_without_a_call() -> None:
+    voided = without_a_call(probed(unusable()))
+
+    assert gate(unusable(voided, now=at(seconds=31), probe=True)).block_seconds == 60
+
+
+def test_a_message_that_reaches_nobody_doubles_the_block_though_the_other_one_of_its_probe_ended_without_a_call() -> (
+    None
+):
+    voided = without_a_call(probed(lost_connection(Pace(), NOON)))
+
+    assert gate(lost_connection(voided, at(seconds=31), probe=True)).block_seconds == 60
+
+
 @pytest.mark.parametrize("reason", [GateReason.UNREACHABLE, GateReason.REFUSALS])
 def test_the_second_message_of_a_probe_that_reaches_nobody_adds_nothing(reason: GateReason) -> None:
     closed = widely_refused() if reason is GateReason.REFUSALS else lost_connection(Pace(), NOON)
