@@ -70,7 +70,8 @@ class EmbeddedEngine:
         wait_until(self._answers, START_SECONDS, lambda: f"the engine does not answer:\n{self._said()}")
 
     def begin(self) -> None:
-        """Have every pair due now, and look for what is due."""
+        """Have every pair due now, and look for what is due, once its first tick is over: two at once would share a batch."""
+        wait_until(lambda: not self.workspace.bus.waiting(), START_SECONDS, lambda: "the first tick does not end")
         make_due(self.workspace.database, self.workspace.store, self.workspace.clock.now())
         self.workspace.bus.publish([TickEvent()])
 
