@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from shared.pace import REFUSALS_COUNTED, Pace, refused_widely
 from shared.pair import Cause, Channel, Delivery, DeliveryState, Fault, Pair, Run, Verdict
 from shared.runs import FAILURES_BEFORE_PAUSE
 from shared.store import PAIRS
 from tests.simulation.parts import Accepted
 from tests.simulation.world import MANUAL_MINUTES, World
+
+LOOKED = timedelta(seconds=15)
+"""A busy tick counts refusals every 5 s, and clocks differ by up to 10 s."""
 
 
 def broken(world: World) -> list[str]:
@@ -19,11 +23,15 @@ def broken(world: World) -> list[str]:
     for message in world.telegram.accepted:
         messages.setdefault(message.attempt_id, []).append(message)
     known: set[str] = set()
+    pairs = []
     for pair_id in world.pair_ids:
         stored = world.store.get(PAIRS, pair_id)
         assert stored is not None
-        pair, runs = stored.record, _runs(world, stored.record)
-        faults += [f"pair {pair.open_channel_title}: {fault}" for fault in _of_pair(world, pair, runs, messages, known)]
+        pairs.append((stored.record, _runs(world, stored.record)))
+    seen_from = _refusals_seen_from([runs for _, runs in pairs])
+    for pair, runs in pairs:
+        found = [*_of_pair(world, pair, runs, messages, known), *_switched_off(world, pair, runs, seen_from)]
+        faults += [f"pair {pair.open_channel_title}: {fault}" for fault in found]
     for attempt, taken in messages.items():
         if len(taken) > 1:
             faults.append(f"attempt {attempt} posted {len(taken)} messages")
@@ -61,12 +69,47 @@ def _of_pair(
             yield from _true(world, delivery, taken, where)
             if fresh:
                 yield from _remembered(world, pair, channel, delivery, taken, where)
-    if world.bad_day is not None and "failures in a row" in (pair.pause_reason or ""):
-        yield f"it was switched off on a bad day of Telegram: {pair.pause_reason}"
     yield from _counted(pair, runs)
     yield from _not_doubled(world, pair, runs)
     if pair.take_down is None:
         yield from _standing(world, pair, runs)
+
+
+def _refusals_seen_from(runs: list[list[Run]]) -> datetime | None:
+    """The first moment at which a tick looked, since it began a run, and so many pairs were recorded as refused that the gate can
+    know. Calls that were cut off are no refusals, and few pairs, or pairs due far apart, are never told from their own faults.
+    """
+    tried = [
+        (run, delivery, number)
+        for number, of_pair in enumerate(runs)
+        for run in of_pair
+        for _, delivery in run.deliveries()
+        if delivery.started_at is not None
+    ]
+    for now in sorted({run.claimed_at for of_pair in runs for run in of_pair if run.cause is not Cause.MANUAL}):
+        since = now - REFUSALS_COUNTED
+        attempted = {n for _, d, n in tried if d.started_at is not None and since - LOOKED < d.started_at <= now}
+        refused = {
+            n
+            for run, d, n in tried
+            if d.started_at is not None
+            and since + LOOKED < d.started_at
+            and run.finished_at is not None
+            and run.finished_at < now - LOOKED
+            and d.state is DeliveryState.FAILED
+            and d.fault is Fault.PAIR
+        }
+        if refused_widely(Pace(), now=now, attempted=len(attempted), refused=len(refused)).result:
+            return now
+    return None
+
+
+def _switched_off(world: World, pair: Pair, runs: list[Run], seen_from: datetime | None) -> Iterator[str]:
+    """Promise 5: a bad day at Telegram hurts no pair, once enough pairs were refused to tell it from their own faults."""
+    if world.bad_day is None or "failures in a row" not in (pair.pause_reason or ""):
+        return
+    if seen_from is not None and seen_from <= runs[-1].claimed_at:
+        yield f"it was switched off on a bad day of Telegram: {pair.pause_reason}"
 
 
 def _true(world: World, delivery: Delivery, taken: list[Accepted], where: str) -> Iterator[str]:
